@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <thread>
+
+#include "async/group_commit.hpp"
+#include "async/worker_pool.hpp"
+
+namespace calotype {
+namespace {
+
+TEST(WorkerPool, RunsWhatItAcceptedAndRefusesWhatIsTooMuch) {
+  WorkerPool pool("test", 2, 3);
+  std::latch started(2);
+  std::latch gate(1);
+  std::atomic<int> done = 0;
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(pool.post([&](std::stop_token) {
+      started.count_down();
+      gate.wait();
+      ++done;
+    }));
+  started.wait();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(pool.post([&](std::stop_token) { ++done; }));
+  const auto refused = pool.post([](std::stop_token) {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::overloaded);
+  gate.count_down();
+  pool.stop();
+  EXPECT_EQ(done, 5);
+}
+
+TEST(WorkerPool, SetsTheStopTokenAndThenTakesNothing) {
+  WorkerPool pool("test", 1, 1);
+  std::latch started(1);
+  bool stopped = false;
+  ASSERT_TRUE(pool.post([&](std::stop_token stop) {
+    started.count_down();
+    while (!stop.stop_requested()) std::this_thread::yield();
+    stopped = true;
+  }));
+  started.wait();
+  pool.stop();
+  EXPECT_TRUE(stopped);
+  const auto refused = pool.post([](std::stop_token) {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::cancelled);
+}
+
+TEST(GroupCommit, FlushesEveryItemOnceAndConcurrentOnesTogether) {
+  struct Item {
+    int flushed = 0;
+  };
+  std::atomic<int> flushes = 0;
+  std::atomic<bool> inside = false;
+  std::size_t largest = 0;
+  GroupCommit<Item> group(8, [&](std::span<Item* const> items) {
+    EXPECT_FALSE(inside.exchange(true));
+    EXPECT_LE(items.size(), 8U);
+    largest = std::max(largest, items.size());
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    for (Item* item : items) ++item->flushed;
+    ++flushes;
+    inside = false;
+  });
+  constexpr int threads = 16;
+  constexpr int rounds = 20;
+  {
+    std::vector<std::jthread> callers;
+    for (int t = 0; t < threads; ++t)
+      callers.emplace_back([&] {
+        for (int round = 0; round < rounds; ++round) {
+          Item item;
+          group.run(item);
+          EXPECT_EQ(item.flushed, 1);
+        }
+      });
+  }
+  EXPECT_LT(flushes, threads * rounds);
+  EXPECT_GT(largest, 1U);
+}
+
+}  // namespace
+}  // namespace calotype
