@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a picture goes out. look_up answers from what is known, quickly; fetch makes what is not
+// there, once for all who ask at the same moment. A picture is sent as soon as it is rendered; its
+// blob and its row are written behind it, and until they are it is served from memory.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "asset/plan.hpp"
+#include "async/single_flight.hpp"
+#include "async/worker_pool.hpp"
+#include "base/metrics.hpp"
+#include "base/shared_bytes.hpp"
+#include "blobs/blob_store.hpp"
+#include "catalog/catalog.hpp"
+#include "render/renderer_pool.hpp"
+
+namespace calotype {
+
+struct DeliverSettings {
+  std::chrono::milliseconds wait_max{30'000};   // for a render, queueing included
+  std::size_t renders_waiting_max = 64;         // distinct variants under way at once
+  std::uint64_t in_memory_bytes_max = 4 << 20;  // a stored variant up to this is read whole
+  std::uint64_t write_behind_bytes_max = 256 << 20;  // past it a render is stored before it is sent
+};
+
+/// A variant's bytes: in memory or in a file, never both, never neither.
+struct Picture {
+  VariantRow row;
+  SharedBytes bytes;
+  std::optional<Blob> blob;
+  bool rendered = false;  // made for this request (X-Cache: MISS)
+};
+
+/// What has to be made.
+struct RenderOrder {
+  AssetRow asset;
+  VariantKey key;
+  RenderPlan plan;
+};
+
+struct Lookup {
+  AssetRow asset;
+  Recipe recipe;    // canonical, with its format
+  VariantKey key;
+  bool varies = false;             // the format came from Accept
+  std::optional<Picture> picture;  // there already
+  std::optional<RenderOrder> order;  // otherwise
+};
+
+class Deliver {
+ public:
+  Deliver(Catalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
+          Metrics& metrics, const DeliverSettings& settings, const RenderLimits& limits);
+  /// Ends what is under way with `cancelled`; finishes what is being written behind.
+  ~Deliver();
+
+  /// Blocks for catalog and file reads only. asset_not_found, asset_processing (inspection
+  /// pending), not_renderable (with the inspection's reason), limit_exceeded. `accept` is the
+  /// request's Accept header; it matters where `negotiate` is set. Without it a recipe without a
+  /// format means the original's own, or JPEG.
+  Result<Lookup> look_up(const AssetId& id, const Recipe& recipe, bool negotiate,
+                         std::string_view accept);
+
+  using Done = std::move_only_function<void(const Result<Picture>&)>;
+  using Ticket = SingleFlight<VariantKey, Result<Picture>>::Ticket;
+  /// Makes the picture, or waits for whoever is making it. `done` is called once, on another thread
+  /// (or at once where nothing can be accepted: overloaded); never after leave has said true.
+  Ticket fetch(RenderOrder order, Done done);
+  bool leave(const Ticket& ticket) { return flights_.leave(ticket); }
+
+  /// Variants that were served from elsewhere (the hot index): they are still wanted.
+  Result<void> touch(std::span<const VariantCatalog::Access> accesses);
+
+  /// 8 characters; part of every variant's URL.
+  std::string version_of(const Recipe& recipe) const;
+
+ private:
+  Result<Picture> make(const RenderOrder& order, const std::stop_token& stop);
+  Result<Picture> render(const RenderOrder& order, const VariantLease& lease,
+                         const std::stop_token& stop);
+  Result<Picture> open_stored(const VariantRow& row);
+  void store_behind(const VariantLease& lease, const Picture& picture);
+  Result<void> store(const VariantLease& lease, VariantRow row, const std::string& bytes);
+
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  RendererPool& renderers_;
+  const Clock& clock_;
+  const DeliverSettings settings_;
+  const RenderLimits limits_;
+  Histogram& render_duration_;
+  Gauge& write_behind_gauge_;
+
+  std::mutex mutex_;
+  std::map<VariantKey, Picture> unstored_;  // rendered, not yet recorded
+  std::uint64_t unstored_bytes_ = 0;
+  SingleFlight<VariantKey, Result<Picture>> flights_;
+  WorkerPool store_pool_;
+  WorkerPool render_pool_;  // last: its threads use all of the above
+};
+
+}  // namespace calotype
