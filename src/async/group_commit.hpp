@@ -28,7 +28,8 @@ class GroupCommit {
     Entry entry{&item};
     std::unique_lock lock(mutex_);
     waiting_.push_back(&entry);
-    entry.changed.wait(lock, [&] { return entry.done || (!flushing_ && waiting_.front() == &entry); });
+    entry.changed.wait(lock,
+                       [&] { return entry.done || (!flushing_ && waiting_.front() == &entry); });
     if (entry.done) return;
     lead(lock);
   }

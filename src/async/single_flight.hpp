@@ -66,7 +66,8 @@ class SingleFlight {
       const auto place = flights_.find(ticket.key);
       if (place == flights_.end() || place->second.id != ticket.flight) return false;
       auto& waiters = place->second.waiters;
-      if (std::erase_if(waiters, [&](const auto& entry) { return entry.first == ticket.waiter; }) == 0)
+      if (std::erase_if(waiters, [&](const auto& entry) { return entry.first == ticket.waiter; }) ==
+          0)
         return false;
       if (waiters.empty()) abandoned = place->second.stop;
     }

@@ -18,13 +18,14 @@ WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t queue_
   }
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 Result<void> WorkerPool::post(Work work) {
   {
     const std::lock_guard lock(mutex_);
-    if (stop_.stop_requested())
-      return fail(ErrorCode::cancelled, "The server is stopping.", name_);
+    if (stop_.stop_requested()) return fail(ErrorCode::cancelled, "The server is stopping.", name_);
     // A thread that is free takes the work at once, so it does not count as waiting.
     const std::size_t free = threads_.size() - std::min(threads_.size(), running_.load());
     if (queue_.size() >= queue_max_ + free)

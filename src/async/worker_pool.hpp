@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads and a bounded queue for work that blocks. Full means `overloaded` at once: a queue without
-// a bound only moves the waiting to where nobody sees it. Work is a plain callable, never a
+// Threads and a bounded queue for work that blocks. Full means `overloaded` at once: a queue
+// without a bound only moves the waiting to where nobody sees it. Work is a plain callable, never a
 // coroutine, and completes wherever it says itself.
 #pragma once
 

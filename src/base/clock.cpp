@@ -6,7 +6,9 @@
 
 namespace calotype {
 
-std::string to_rfc3339(Timestamp time) { return std::format("{:%FT%T}Z", time); }
+std::string to_rfc3339(Timestamp time) {
+  return std::format("{:%FT%T}Z", time);
+}
 
 std::string to_http_date(Timestamp time) {
   return std::format("{:%a, %d %b %Y %T} GMT", std::chrono::floor<std::chrono::seconds>(time));

@@ -62,7 +62,9 @@ std::optional<std::vector<std::byte>> from_digits(std::string_view text, unsigne
 
 }  // namespace
 
-std::string to_hex(ByteSpan bytes) { return to_digits(bytes, bytes.size() * 8, 4, hex_digits); }
+std::string to_hex(ByteSpan bytes) {
+  return to_digits(bytes, bytes.size() * 8, 4, hex_digits);
+}
 
 std::optional<std::vector<std::byte>> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;

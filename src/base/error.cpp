@@ -66,13 +66,19 @@ constexpr bool in_enum_order() {
 }
 static_assert(in_enum_order(), "code_facts has one row a code, in the order of the enum");
 
-const CodeFacts& facts_of(ErrorCode code) { return code_facts[std::to_underlying(code)]; }
+const CodeFacts& facts_of(ErrorCode code) {
+  return code_facts[std::to_underlying(code)];
+}
 
 }  // namespace
 
-std::string_view to_string(ErrorCode code) { return facts_of(code).text; }
+std::string_view to_string(ErrorCode code) {
+  return facts_of(code).text;
+}
 
-ErrorKind kind_of(ErrorCode code) { return facts_of(code).kind; }
+ErrorKind kind_of(ErrorCode code) {
+  return facts_of(code).kind;
+}
 
 ErrorCode parse_error_code(std::string_view text) {
   for (const auto& facts : code_facts)

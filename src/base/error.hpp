@@ -14,23 +14,23 @@ namespace calotype {
 
 /// What went wrong, free of any protocol. http/ maps it to a status in one switch.
 enum class ErrorKind : std::uint8_t {
-  invalid_input,      // the request can never succeed as it stands
-  unauthorized,       // no key, or a wrong one
-  forbidden,          // a valid key without the scope, or a bad signature
-  not_found,          // no such thing
-  not_allowed,        // the method does not apply to this resource
-  conflict,           // the thing is in another state than the request needs
-  too_large,          // more bytes than are accepted
-  bad_range,          // a Range that the representation cannot satisfy
-  unprocessable,      // understood, but the content does not allow it
-  pending,            // not yet: work that was accepted earlier is still running
-  overloaded,         // try again later; nothing was done
-  timeout,            // a deadline passed
-  cancelled,          // the caller went away, or the program is stopping
-  no_space,           // the store is full
-  upstream,           // a part that we depend on failed
-  corrupt,            // stored bytes differ from their hash
-  internal,           // a defect of ours
+  invalid_input,  // the request can never succeed as it stands
+  unauthorized,   // no key, or a wrong one
+  forbidden,      // a valid key without the scope, or a bad signature
+  not_found,      // no such thing
+  not_allowed,    // the method does not apply to this resource
+  conflict,       // the thing is in another state than the request needs
+  too_large,      // more bytes than are accepted
+  bad_range,      // a Range that the representation cannot satisfy
+  unprocessable,  // understood, but the content does not allow it
+  pending,        // not yet: work that was accepted earlier is still running
+  overloaded,     // try again later; nothing was done
+  timeout,        // a deadline passed
+  cancelled,      // the caller went away, or the program is stopping
+  no_space,       // the store is full
+  upstream,       // a part that we depend on failed
+  corrupt,        // stored bytes differ from their hash
+  internal,       // a defect of ours
 };
 
 /// Stable codes; to_string gives the spelling that clients see ("MISSING_UPLOAD").
@@ -119,16 +119,16 @@ inline void require(bool holds, std::string_view what,
 
 #define CALOTYPE_CONCAT_INNER(a, b) a##b
 #define CALOTYPE_CONCAT(a, b) CALOTYPE_CONCAT_INNER(a, b)
-#define CALOTYPE_TRY_INNER(result, declaration, ...)                    \
-  auto result = (__VA_ARGS__);                                          \
-  if (!result) return std::unexpected(std::move(result).error());       \
+#define CALOTYPE_TRY_INNER(result, declaration, ...)              \
+  auto result = (__VA_ARGS__);                                    \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = *std::move(result)
 /// `TRY(auto blob, blobs.open(key));` declares blob, or returns the error to the caller.
 #define TRY(declaration, ...) \
   CALOTYPE_TRY_INNER(CALOTYPE_CONCAT(try_result_, __COUNTER__), declaration, __VA_ARGS__)
 /// `TRY_VOID(file.sync());` for Result<void>, or where the value is not wanted.
-#define TRY_VOID(...)                                                            \
-  do {                                                                           \
-    if (auto try_void = (__VA_ARGS__); !try_void)                                \
-      return std::unexpected(std::move(try_void).error());                       \
+#define TRY_VOID(...)                                      \
+  do {                                                     \
+    if (auto try_void = (__VA_ARGS__); !try_void)          \
+      return std::unexpected(std::move(try_void).error()); \
   } while (false)

@@ -89,10 +89,9 @@ std::array<std::byte, 64> Sha512::finish() {
 Digest hmac_sha256(ByteSpan key, ByteSpan message) {
   Digest digest;
   unsigned length = 0;
-  const auto* made =
-      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(message.data()), message.size(),
-           reinterpret_cast<unsigned char*>(digest.bytes.data()), &length);
+  const auto* made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                          reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+                          reinterpret_cast<unsigned char*>(digest.bytes.data()), &length);
   require(made != nullptr && length == digest.bytes.size(), "HMAC is made");
   return digest;
 }

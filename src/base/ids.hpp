@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identifiers that we make up (uploads, jobs, leases): 48 bits of milliseconds, then 80 random bits,
-// in base32, so that they sort by the time they were made and never collide between machines.
+// Identifiers that we make up (uploads, jobs, leases): 48 bits of milliseconds, then 80 random
+// bits, in base32, so that they sort by the time they were made and never collide between machines.
 #pragma once
 
 #include <string>

@@ -14,11 +14,16 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   std::unreachable();
 }
@@ -35,7 +40,9 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-std::string escaped(std::string_view text) { return json::serialize(json::string(text)); }
+std::string escaped(std::string_view text) {
+  return json::serialize(json::string(text));
+}
 
 std::string json_line(Level level, std::string_view event, Fields fields) {
   std::string line = "{\"time\":\"" + to_rfc3339(SystemClock().now()) + "\",\"level\":\"";
@@ -56,8 +63,9 @@ std::string text_line(Level level, std::string_view event, Fields fields) {
   }
   line += event;
   for (const Field& field : fields) {
-    const bool plain = !field.quoted || (!field.value.empty() &&
-                                         field.value.find_first_of(" \"\\\n\t") == std::string::npos);
+    const bool plain =
+        !field.quoted ||
+        (!field.value.empty() && field.value.find_first_of(" \"\\\n\t") == std::string::npos);
     line += "  " + std::string(field.name) + "=" + (plain ? field.value : escaped(field.value));
   }
   return line;
@@ -70,7 +78,9 @@ void configure(Format format, Level level) {
   logger().set_level(to_spdlog(level));
 }
 
-bool enabled(Level level) { return logger().should_log(to_spdlog(level)); }
+bool enabled(Level level) {
+  return logger().should_log(to_spdlog(level));
+}
 
 void write(Level level, std::string_view event, Fields fields) {
   if (!enabled(level)) return;

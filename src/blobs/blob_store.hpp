@@ -76,8 +76,9 @@ class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
   virtual Result<std::unique_ptr<SpoolFile>> spool() = 0;
-  /// Durable on return. Where the key is there already its bytes stay, and its age starts anew.
-  virtual Result<void> publish(std::unique_ptr<SpoolFile> file, const BlobKey& key) = 0;
+  /// Durable on return. Where the key is there already its bytes stay, and its age starts anew. The
+  /// same file may be published again (a purge may have removed the key meanwhile).
+  virtual Result<void> publish(SpoolFile& file, const BlobKey& key) = 0;
   /// Spool, append and publish.
   virtual Result<void> put(ByteSpan bytes, const BlobKey& key) = 0;
 };

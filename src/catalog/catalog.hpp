@@ -9,7 +9,8 @@
 // durable changes make it durable.
 //
 // Originals are purged under an epoch, because their keys come back when the same bytes do:
-//   1. an upload reads the epoch (presence), publishes its bytes, then records them with that epoch;
+//   1. an upload reads the epoch (presence), publishes its bytes, then records them with that
+//   epoch;
 //   2. a purge raises the epoch and marks the row before it removes the bytes;
 //   3. so a record whose bytes a purge may have taken finds another epoch, and publishes again.
 #pragma once
@@ -40,7 +41,7 @@ class AssetCatalog {
                                                            std::int64_t purge_epoch) = 0;
 
   virtual Result<Page<AssetRow>> list_assets(const AssetFilter& filter, std::string_view cursor,
-                                             std::size_t limit) = 0;  // newest first
+                                             std::size_t limit) = 0;         // newest first
   virtual Result<std::vector<UploadRow>> uploads_of(const AssetId& id) = 0;  // oldest first
   virtual Result<std::vector<EventRow>> events_of(const AssetId& id) = 0;
 
@@ -51,8 +52,8 @@ class AssetCatalog {
                                       std::chrono::milliseconds purge_after) = 0;
 
   /// The inspect job's steps; each checks the job's fence (lease_lost). begin: INGESTED →
-  /// DEDUP_CHECK, or stays there on a second attempt; nothing where the asset needs no inspection any
-  /// more (deleted, or done), and the job is completed then. Relaxed.
+  /// DEDUP_CHECK, or stays there on a second attempt; nothing where the asset needs no inspection
+  /// any more (deleted, or done), and the job is completed then. Relaxed.
   virtual Result<std::optional<AssetRow>> begin_inspection(const JobLease& lease,
                                                            const AssetId& id) = 0;
   /// → METADATA_READY, and completes the job. Where the asset was deleted meanwhile the proof
@@ -67,8 +68,8 @@ class AssetCatalog {
   /// illegal_transition otherwise. Durable.
   virtual Result<void> retry_inspection(const AssetId& id) = 0;
 
-  /// Begins to purge a DELETED asset's original: raises the epoch; false where it is not DELETED (any
-  /// more). The bytes may be removed between the two calls. Durable, as is finish_purge.
+  /// Begins to purge a DELETED asset's original: raises the epoch; false where it is not DELETED
+  /// (any more). The bytes may be removed between the two calls. Durable, as is finish_purge.
   virtual Result<bool> begin_purge(const AssetId& id) = 0;
   virtual Result<void> finish_purge(const AssetId& id) = 0;
   /// Original bytes without a row (or whose row is DELETED): makes a tombstone where there is none
@@ -101,8 +102,8 @@ class VariantCatalog {
     Timestamp at{};
   };
   virtual Result<void> touch_variants(std::span<const Access> accesses) = 0;  // relaxed
-  /// Makes garbage of up to `limit` variants last accessed before then; an asset that loses its last
-  /// one goes back to METADATA_READY. How many. Durable.
+  /// Makes garbage of up to `limit` variants last accessed before then; an asset that loses its
+  /// last one goes back to METADATA_READY. How many. Durable.
   virtual Result<std::size_t> expire_variants(Timestamp before, std::size_t limit) = 0;
   /// Forgets a variant whose blob is missing or corrupt; its blob becomes garbage. Durable.
   virtual Result<void> drop_variant(const VariantKey& key) = 0;
@@ -120,15 +121,19 @@ class JobCatalog {
   /// Relaxed.
   virtual Result<std::vector<Job>> claim_jobs(Lane lane, std::size_t limit,
                                               std::chrono::milliseconds lease) = 0;
-  virtual Result<void> extend_lease(const JobLease& lease, std::chrono::milliseconds by) = 0;  // lease_lost
-  virtual Result<void> complete_job(const JobLease& lease) = 0;  // durable; lease_lost
+  virtual Result<void> extend_lease(const JobLease& lease,
+                                    std::chrono::milliseconds by) = 0;  // lease_lost
+  virtual Result<void> complete_job(const JobLease& lease) = 0;         // durable; lease_lost
   /// Ready again after `delay`, or dead where the attempts are used up (see claim_jobs). Durable.
   virtual Result<void> fail_job(const JobLease& lease, const Error& reason,
                                 std::chrono::milliseconds delay) = 0;
+  /// Ready again after `delay`, with the attempt given back: it was interrupted, it did not fail.
+  /// Relaxed; lease_lost.
+  virtual Result<void> put_back_job(const JobLease& lease, std::chrono::milliseconds delay) = 0;
   /// When the next job of the lane is due; nothing where there is none.
   virtual Result<std::optional<Timestamp>> next_due(Lane lane) = 0;
-  /// Called (from any thread, quickly, never while a transaction is open) after a commit that made a
-  /// job of the lane ready. Set once, before the first call.
+  /// Called (from any thread, quickly, never while a transaction is open) after a commit that made
+  /// a job of the lane ready. Null ends it: on return no call is under way.
   virtual void on_job_ready(std::function<void(Lane)> wake) = 0;
 
   virtual Result<Page<Job>> list_jobs(const JobFilter& filter, std::string_view cursor,
@@ -143,7 +148,7 @@ class JobCatalog {
 class GarbageCatalog {
  public:
   virtual ~GarbageCatalog() = default;
-  virtual Result<std::vector<std::string>> garbage(std::size_t limit) = 0;  // blob keys
+  virtual Result<std::vector<std::string>> garbage(std::size_t limit) = 0;          // blob keys
   virtual Result<void> forget_garbage(std::span<const std::string> blob_keys) = 0;  // relaxed
   /// Those of the keys that something in the catalog owns: a stored asset's original, a proof, a
   /// variant, or garbage that waits for its removal.
@@ -169,6 +174,10 @@ class Catalog : public AssetCatalog,
  public:
   /// Whether it answers now (readiness).
   virtual Result<void> check() = 0;
+  /// For a program that is the only one on this catalog, once, before anything else: leases of its
+  /// dead predecessor are over. Running jobs become ready and get their attempt back (the program
+  /// died, not the job); variants' leases are free.
+  virtual Result<void> end_all_leases() = 0;
 };
 
 }  // namespace calotype

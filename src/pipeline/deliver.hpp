@@ -22,9 +22,9 @@
 namespace calotype {
 
 struct DeliverSettings {
-  std::chrono::milliseconds wait_max{30'000};   // for a render, queueing included
-  std::size_t renders_waiting_max = 64;         // distinct variants under way at once
-  std::uint64_t in_memory_bytes_max = 4 << 20;  // a stored variant up to this is read whole
+  std::chrono::milliseconds wait_max{30'000};        // for a render, queueing included
+  std::size_t renders_waiting_max = 64;              // distinct variants under way at once
+  std::uint64_t in_memory_bytes_max = 4 << 20;       // a stored variant up to this is read whole
   std::uint64_t write_behind_bytes_max = 256 << 20;  // past it a render is stored before it is sent
 };
 
@@ -45,10 +45,10 @@ struct RenderOrder {
 
 struct Lookup {
   AssetRow asset;
-  Recipe recipe;    // canonical, with its format
+  Recipe recipe;  // canonical, with its format
   VariantKey key;
-  bool varies = false;             // the format came from Accept
-  std::optional<Picture> picture;  // there already
+  bool varies = false;               // the format came from Accept
+  std::optional<Picture> picture;    // there already
   std::optional<RenderOrder> order;  // otherwise
 };
 
@@ -73,8 +73,9 @@ class Deliver {
   Ticket fetch(RenderOrder order, Done done);
   bool leave(const Ticket& ticket) { return flights_.leave(ticket); }
 
-  /// Variants that were served from elsewhere (the hot index): they are still wanted.
-  Result<void> touch(std::span<const VariantCatalog::Access> accesses);
+  /// Writes down that variants are still wanted: those that look_up has found, and those that were
+  /// served from elsewhere (the hot index). To be called about once a minute, and at the end.
+  Result<void> flush_accesses(std::span<const VariantKey> served_elsewhere);
 
   /// 8 characters; part of every variant's URL.
   std::string version_of(const Recipe& recipe) const;
@@ -85,7 +86,8 @@ class Deliver {
                          const std::stop_token& stop);
   Result<Picture> open_stored(const VariantRow& row);
   void store_behind(const VariantLease& lease, const Picture& picture);
-  Result<void> store(const VariantLease& lease, VariantRow row, const std::string& bytes);
+  Result<void> store(const VariantLease& lease, const VariantRow& row, const std::string& bytes);
+  void note_access(const VariantKey& key);
 
   Catalog& catalog_;
   BlobStore& blobs_;
@@ -99,6 +101,7 @@ class Deliver {
   std::mutex mutex_;
   std::map<VariantKey, Picture> unstored_;  // rendered, not yet recorded
   std::uint64_t unstored_bytes_ = 0;
+  std::map<VariantKey, Timestamp> accesses_;  // since the last flush
   SingleFlight<VariantKey, Result<Picture>> flights_;
   WorkerPool store_pool_;
   WorkerPool render_pool_;  // last: its threads use all of the above

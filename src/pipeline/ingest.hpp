@@ -61,7 +61,8 @@ class Intake {
 
 class Ingest {
  public:
-  Ingest(AssetCatalog& catalog, BlobWriter& blobs, Metrics& metrics, const IngestSettings& settings);
+  Ingest(AssetCatalog& catalog, BlobWriter& blobs, Metrics& metrics,
+         const IngestSettings& settings);
 
   Intake begin(const ClaimedDigests& claimed);
   /// Another upload of content that is here, without its bytes; nothing where it is not here.

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/deliver.hpp"
+
+#include <algorithm>
+#include <format>
+#include <thread>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::size_t store_threads = 4;
+constexpr std::chrono::milliseconds busy_poll{20};
+constexpr std::chrono::milliseconds lease_margin{30'000};
+
+/// Inspection must be over, and must have found a picture.
+Result<void> check_renderable(const AssetRow& asset) {
+  switch (asset.state) {
+    case AssetState::ingested:
+    case AssetState::dedup_check:
+      return fail(ErrorCode::asset_processing, "The asset is being inspected. Ask again.");
+    case AssetState::metadata_failed: {
+      const bool limit = parse_error_code(asset.failure_code) == ErrorCode::limit_exceeded;
+      return fail(limit ? ErrorCode::limit_exceeded : ErrorCode::not_renderable,
+                  asset.failure_message);
+    }
+    case AssetState::deleted:
+      return fail(ErrorCode::asset_not_found, "The asset was deleted.");
+    case AssetState::metadata_ready:
+    case AssetState::variants_ready:
+      break;
+  }
+  if (!asset.media.renderable)
+    return fail(ErrorCode::not_renderable,
+                std::format("No picture can be made of {}.", asset.media.media_type));
+  return {};
+}
+
+ImageFormat format_for(const AssetRow& asset, const Recipe& recipe, bool negotiate,
+                       std::string_view accept) {
+  if (recipe.format) return *recipe.format;
+  const auto original = format_of_media_type(asset.media.media_type);
+  if (negotiate) return negotiate_format(accept, original, asset.media.has_alpha);
+  return original.value_or(asset.media.has_alpha ? ImageFormat::png : ImageFormat::jpeg);
+}
+
+Result<std::string> read_whole(const Blob& blob) {
+  std::string bytes;
+  bool failed = false;
+  bytes.resize_and_overwrite(blob.bytes, [&](char* out, std::size_t size) {
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t got =
+          pread(blob.file->get(), out + done, size - done, static_cast<off_t>(done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) {
+        failed = true;
+        break;
+      }
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  });
+  if (failed) return fail(ErrorCode::storage_failed, "A stored picture could not be read.");
+  return bytes;
+}
+
+}  // namespace
+
+Deliver::Deliver(Catalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
+                 Metrics& metrics, const DeliverSettings& settings, const RenderLimits& limits)
+    : catalog_(catalog),
+      blobs_(blobs),
+      renderers_(renderers),
+      clock_(clock),
+      settings_(settings),
+      limits_(limits),
+      render_duration_(metrics.duration("variant_render_duration_seconds",
+                                        "From asking a renderer for a variant to its bytes.")),
+      write_behind_gauge_(
+          metrics.gauge("variant_write_behind_bytes", "Rendered bytes that are not stored yet.")),
+      store_pool_("store", store_threads, settings.renders_waiting_max * 4),
+      render_pool_("render", settings.renders_waiting_max, 0) {}
+
+Deliver::~Deliver() {
+  render_pool_.stop();
+  store_pool_.stop();
+}
+
+std::string Deliver::version_of(const Recipe& recipe) const {
+  return calotype::version_of(recipe, renderers_.version());
+}
+
+Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool negotiate,
+                                std::string_view accept) {
+  TRY(auto asset, catalog_.find_asset(id));
+  if (!asset) return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
+  TRY_VOID(check_renderable(*asset));
+  Recipe wanted = recipe;
+  wanted.format = format_for(*asset, recipe, negotiate, accept);
+  wanted = canonical(wanted);
+  Lookup found{.asset = *std::move(asset),
+               .recipe = wanted,
+               .key = {id, to_string(wanted), version_of(wanted)},
+               .varies = negotiate && !recipe.format,
+               .picture = std::nullopt,
+               .order = std::nullopt};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto place = unstored_.find(found.key); place != unstored_.end()) {
+      found.picture = place->second;
+      found.picture->rendered = false;
+      return found;
+    }
+  }
+  TRY(const auto row, catalog_.find_variant(found.key));
+  if (row) {
+    auto picture = open_stored(*row);
+    if (picture) {
+      note_access(found.key);
+      found.picture = *std::move(picture);
+      return found;
+    }
+    // Damage that can be mended is mended: the variant is made again.
+    log::error("stored variant is unusable", {{"blob", row->blob_key}, {"error", picture.error()}});
+    TRY_VOID(catalog_.drop_variant(found.key));
+  }
+  TRY(const RenderPlan plan, plan_render(wanted, found.asset.media, found.asset.proof, limits_));
+  found.order = RenderOrder{found.asset, found.key, plan};
+  return found;
+}
+
+Result<Picture> Deliver::open_stored(const VariantRow& row) {
+  const auto key = BlobKey::parse(row.blob_key);
+  if (!key) return fail(ErrorCode::blob_not_found, "The variant's blob key is malformed.");
+  TRY(Blob blob, blobs_.open(*key));
+  if (blob.bytes != row.bytes)
+    return fail(ErrorCode::blob_corrupt, "The variant's blob has another size than its row.");
+  if (blob.bytes > settings_.in_memory_bytes_max)
+    return Picture{.row = row, .bytes = nullptr, .blob = std::move(blob), .rendered = false};
+  TRY(auto bytes, read_whole(blob));
+  if (Sha256::of(as_bytes(bytes)) != row.digest)
+    return fail(ErrorCode::blob_corrupt, "The variant's bytes differ from their hash.");
+  return Picture{.row = row,
+                 .bytes = std::make_shared<const std::string>(std::move(bytes)),
+                 .blob = std::nullopt,
+                 .rendered = false};
+}
+
+Deliver::Ticket Deliver::fetch(RenderOrder order, Done done) {
+  Ticket ticket = flights_.join(order.key, std::move(done));
+  if (!ticket.lead) return ticket;
+  auto posted = render_pool_.post([this, order = std::move(order), ticket](std::stop_token pool) {
+    std::stop_source stop;
+    const std::stop_callback abandoned(*ticket.lead, [&] { stop.request_stop(); });
+    const std::stop_callback stopping(pool, [&] { stop.request_stop(); });
+    flights_.land(ticket, make(order, stop.get_token()));
+  });
+  if (!posted) flights_.land(ticket, std::unexpected(std::move(posted).error()));
+  return ticket;
+}
+
+/// Until the variant is there, or this process has the lease to make it.
+Result<Picture> Deliver::make(const RenderOrder& order, const std::stop_token& stop) {
+  const auto deadline = std::chrono::steady_clock::now() + settings_.wait_max;
+  while (!stop.stop_requested()) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto place = unstored_.find(order.key); place != unstored_.end())
+        return place->second;
+    }
+    TRY(auto claim, catalog_.claim_variant(order.key, settings_.wait_max + lease_margin));
+    if (const auto* row = std::get_if<VariantRow>(&claim)) return open_stored(*row);
+    if (const auto* lease = std::get_if<VariantLease>(&claim)) {
+      auto picture = render(order, *lease, stop);
+      if (!picture) {
+        if (auto released = catalog_.release_variant(*lease); !released)
+          log::warn("variant lease was not released", {{"error", released.error()}});
+      }
+      return picture;
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      return fail(ErrorCode::overloaded, "Another server is still making this picture.");
+    std::this_thread::sleep_for(busy_poll);
+  }
+  return fail(ErrorCode::cancelled, "Nobody waits for this picture any more.");
+}
+
+Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& lease,
+                                const std::stop_token& stop) {
+  const auto began = std::chrono::steady_clock::now();
+  const bool from_proof = order.plan.source == RenderSource::proof;
+  const auto key = from_proof ? BlobKey::parse(order.asset.proof->blob_key)
+                              : BlobKey::original(order.asset.digest);
+  require(key.has_value(), "a proof's blob key is well-formed");
+  TRY(const Blob source, blobs_.open(*key));
+  TRY(std::string bytes,
+      renderers_.render({.batch_key = key->text(),
+                         .source = {source.file, source.bytes},
+                         .plan = order.plan,
+                         .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
+                         .render_class = RenderClass::waiting,
+                         .deadline = began + settings_.wait_max},
+                        stop));
+  render_duration_.observe(std::chrono::steady_clock::now() - began);
+  const Timestamp now = clock_.now();
+  VariantRow row{.key = order.key,
+                 .blob_key = {},
+                 .digest = Sha256::of(as_bytes(bytes)),
+                 .bytes = bytes.size(),
+                 .width = order.plan.output_width,
+                 .height = order.plan.output_height,
+                 .media_type = std::string(media_type_of(order.plan.format)),
+                 .created_at = now,
+                 .last_access_at = now};
+  row.blob_key = BlobKey::variant(row.digest, new_id(now)).text();
+  Picture picture{.row = std::move(row),
+                  .bytes = std::make_shared<const std::string>(std::move(bytes)),
+                  .blob = std::nullopt,
+                  .rendered = true};
+  store_behind(lease, picture);
+  return picture;
+}
+
+/// The picture is served from unstored_ until its row says where it is.
+void Deliver::store_behind(const VariantLease& lease, const Picture& picture) {
+  std::uint64_t behind = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    unstored_.insert_or_assign(picture.row.key, picture);
+    behind = unstored_bytes_ += picture.row.bytes;
+    write_behind_gauge_.set(static_cast<double>(behind));
+  }
+  auto work = [this, lease, row = picture.row, bytes = picture.bytes](std::stop_token) {
+    if (auto stored = store(lease, row, *bytes); !stored)
+      log::warn("variant was not stored", {{"asset", row.key.asset_id.text()},
+                                           {"recipe", row.key.recipe},
+                                           {"error", stored.error()}});
+    const std::lock_guard lock(mutex_);
+    unstored_.erase(row.key);
+    unstored_bytes_ -= row.bytes;
+    write_behind_gauge_.set(static_cast<double>(unstored_bytes_));
+  };
+  if (behind > settings_.write_behind_bytes_max) return work({});
+  if (!store_pool_.post(work)) work({});
+}
+
+Result<void> Deliver::store(const VariantLease& lease, const VariantRow& row,
+                            const std::string& bytes) {
+  const auto key = BlobKey::parse(row.blob_key);
+  require(key.has_value(), "a variant's blob key is well-formed");
+  auto stored = blobs_.put(as_bytes(bytes), *key);
+  if (stored) stored = catalog_.store_variant(lease, row);
+  if (stored) return {};
+  // Best effort: what stays behind is found by the scrub, an unreleased lease runs out.
+  if (stored.error().code != ErrorCode::lease_lost) (void)catalog_.release_variant(lease);
+  return stored;
+}
+
+void Deliver::note_access(const VariantKey& key) {
+  const std::lock_guard lock(mutex_);
+  accesses_.insert_or_assign(key, clock_.now());
+}
+
+Result<void> Deliver::flush_accesses(std::span<const VariantKey> served_elsewhere) {
+  std::vector<VariantCatalog::Access> accesses;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const VariantKey& key : served_elsewhere) accesses_.insert_or_assign(key, clock_.now());
+    accesses.reserve(accesses_.size());
+    for (const auto& [key, at] : accesses_) accesses.push_back({key, at});
+    accesses_.clear();
+  }
+  return accesses.empty() ? Result<void>{} : catalog_.touch_variants(accesses);
+}
+
+}  // namespace calotype

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an original becomes known: a renderer reads it once, and one transaction stores what it found
+// and moves the state. What the bytes themselves are to blame for fails the asset; everything else
+// fails the attempt, and the job comes back.
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+
+#include "asset/job.hpp"
+#include "blobs/blob_store.hpp"
+#include "catalog/catalog.hpp"
+#include "render/renderer_pool.hpp"
+
+namespace calotype {
+
+class Inspect {
+ public:
+  Inspect(AssetCatalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
+          std::chrono::milliseconds wait_max)
+      : catalog_(catalog),
+        blobs_(blobs),
+        renderers_(renderers),
+        clock_(clock),
+        wait_max_(wait_max) {}
+
+  /// Success: the job has been completed (in the transaction that moved the state).
+  Result<void> run(const Job& job, const std::stop_token& stop);
+
+ private:
+  Result<std::optional<Proof>> keep_proof(const Inspection& inspection);
+
+  AssetCatalog& catalog_;
+  BlobStore& blobs_;
+  RendererPool& renderers_;
+  const Clock& clock_;
+  const std::chrono::milliseconds wait_max_;
+};
+
+}  // namespace calotype
