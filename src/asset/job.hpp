@@ -30,17 +30,19 @@ std::optional<JobState> parse_job_state(std::string_view text);
 
 constexpr Lane lane_of(JobKind kind) {
   switch (kind) {
-    case JobKind::inspect: return Lane::metadata;
+    case JobKind::inspect:
+      return Lane::metadata;
     case JobKind::expire:
-    case JobKind::scrub: return Lane::maintenance;
+    case JobKind::scrub:
+      return Lane::maintenance;
   }
   return Lane::maintenance;
 }
 
 inline constexpr int attempts_max = 3;
 
-/// 2 s, 4 s, 8 s, … after the first, second, third failed attempt, each times a jitter in [0.5, 1.5)
-/// taken from `random` in [0, 1).
+/// 2 s, 4 s, 8 s, … after the first, second, third failed attempt, each times a jitter in
+/// [0.5, 1.5) taken from `random` in [0, 1).
 std::chrono::milliseconds backoff(int attempts, double random);
 
 struct Job {
@@ -49,7 +51,7 @@ struct Job {
   std::string key;       // unique among the jobs that exist: "inspect:{asset id}"
   std::string asset_id;  // empty where it is of no asset
   JobState state = JobState::ready;
-  int attempts = 0;      // begun so far
+  int attempts = 0;        // begun so far
   std::int64_t fence = 0;  // grows with every lease; results are accepted under the newest only
   Timestamp run_after{};
   Timestamp lease_until{};

@@ -12,26 +12,30 @@
 namespace calotype {
 
 struct MediaInfo {
-  std::string media_type;    // "image/jpeg", "application/pdf", … from the bytes, never the name
-  bool renderable = false;   // a renderer can make variants of it
-  std::uint32_t width = 0;   // upright pixels; 0 where it is not an image
+  std::string media_type;   // "image/jpeg", "application/pdf", … from the bytes, never the name
+  bool renderable = false;  // a renderer can make variants of it
+  std::uint32_t width = 0;  // upright pixels; 0 where it is not an image
   std::uint32_t height = 0;
-  std::uint8_t orientation = 1;    // EXIF's 1 to 8, as stored
+  std::uint8_t orientation = 1;  // EXIF's 1 to 8, as stored
   std::uint8_t bits_per_channel = 8;
-  std::uint8_t channels = 0;       // as stored: 1 gray, 3 RGB, 4 CMYK or RGB with alpha
+  std::uint8_t channels = 0;  // as stored: 1 gray, 3 RGB, 4 CMYK or RGB with alpha
   bool has_alpha = false;
-  std::uint32_t pages = 1;         // pages or frames
-  std::string color_space;         // "srgb", "gray", "cmyk", "rgb16", …
-  std::string icc_profile;         // the profile's description; empty where there is none
-  std::string metadata_json;       // {"exif":{…},"xmp":{…},"iptc":{…}}, always an object
-  std::string placeholder;         // ThumbHash, base64; empty where it is not an image
+  std::uint32_t pages = 1;    // pages or frames
+  std::string color_space;    // "srgb", "gray", "cmyk", "rgb16", …
+  std::string icc_profile;    // the profile's description; empty where there is none
+  std::string metadata_json;  // {"exif":{…},"xmp":{…},"iptc":{…}}, always an object
+  std::string placeholder;    // ThumbHash, base64; empty where it is not an image
 };
+
+/// A proof is the upright original scaled to fit within this.
+inline constexpr std::uint32_t proof_width_max = 640;
+inline constexpr std::uint32_t proof_height_max = 1'280;
 
 /// The small reduction that small variants are made from (architecture, decision 9).
 struct Proof {
   std::string blob_key;
   std::uint64_t bytes = 0;
-  std::uint32_t width = 0;   // upright pixels
+  std::uint32_t width = 0;  // upright pixels
   std::uint32_t height = 0;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a recipe and an asset's dimensions to exact pixels: what to scale to, what to cut, what to
-// pad, and whether the proof is good enough to start from. Pure arithmetic, so that the same request
-// has the same size whichever source it is made from, and so that admission knows a render's cost
-// before anything is decoded.
+// pad, and whether the proof is good enough to start from. Pure arithmetic, so that the same
+// request has the same size whichever source it is made from, and so that admission knows a
+// render's cost before anything is decoded.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,10 @@ struct RenderPlan {
   std::uint32_t output_height = 0;
   ImageFormat format = ImageFormat::webp;
   std::uint8_t quality = 0;  // never 0, but for PNG
-  bool flatten = false;      // on `background`: asked for, or because the format has no alpha
+  /// What alpha there is, is flattened on `background`: asked for, or because the format has none.
+  /// The background is opaque then. Otherwise it only pads, and may be transparent or translucent
+  /// (by default it is transparent where the format has alpha, and white where it has none).
+  bool flatten = false;
   Color background{255, 255, 255, 255};
 };
 
@@ -37,6 +40,10 @@ struct RenderLimits {
   std::uint64_t output_pixels_max = 40'000'000;
 };
 
+/// A picture is never enlarged unless the recipe says so: `inside` and `outside` give it in its own
+/// size then, `contain` sets it on the whole canvas, and `cover` cuts the largest rectangle of the
+/// box's shape that it has. No dimension is ever 0.
+///
 /// The recipe has a format. limit_exceeded, or not_renderable where the asset is no picture.
 /// The proof is the source where the scaled picture is at most half of the proof in both
 /// directions; a rounding of one pixel is allowed.

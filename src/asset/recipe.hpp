@@ -2,8 +2,8 @@
 // A recipe says which picture is wanted, free of the URL dialect it was asked in. Two requests that
 // mean the same picture have the same canonical recipe, and so share one variant:
 //
-//   w=400&dpr=2&fit=cover      →  w=800          (one dimension: nothing to cover; dpr multiplied in)
-//   fit=crop&h=630&w=1200      →  w=1200&h=630&fit=cover
+//   w=400&dpr=2&fit=cover      →  w=800          (one dimension: nothing to cover; dpr multiplied
+//   in) fit=crop&h=630&w=1200      →  w=1200&h=630&fit=cover
 //
 // The canonical form is `key=value` pairs joined by `&`, in the order of the fields below, defaults
 // left out, with fm always last. It is the variant's key in the catalog and stands in its URL.
@@ -27,7 +27,15 @@ enum class Fit : std::uint8_t {
 };
 
 enum class Gravity : std::uint8_t {
-  center, north, northeast, east, southeast, south, southwest, west, northwest,
+  center,
+  north,
+  northeast,
+  east,
+  southeast,
+  south,
+  southwest,
+  west,
+  northwest,
 };
 
 enum class ImageFormat : std::uint8_t { jpeg, png, webp, avif };

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads an Accept header (RFC 9110 §12.5.1) as far as it bears on our four formats. A range that is
+// malformed is passed over: the header is a wish, and a wish that cannot be read changes nothing.
+#include <array>
+#include <cctype>
+#include <cstddef>
+#include <initializer_list>
+
+#include "asset/parameter.hpp"
+#include "asset/recipe.hpp"
+
+namespace calotype {
+namespace {
+
+/// Weights from 0 to 1000; −1 where the header does not say.
+struct Wishes {
+  std::array<int, 4> named = {-1, -1, -1, -1};  // by ImageFormat
+  int image = -1;                               // image/*
+  int anything = -1;                            // */*
+};
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// Takes the text up to `separator` off the front.
+std::string_view take_until(std::string_view& text, char separator) {
+  const auto end = text.find(separator);
+  const auto piece = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return trimmed(piece);
+}
+
+/// The q of a range's parameters, 1 where there is none; nothing where it is malformed.
+std::optional<int> weight_of(std::string_view parameters) {
+  while (!parameters.empty()) {
+    const auto parameter = lower(take_until(parameters, ';'));
+    if (!parameter.starts_with("q=")) continue;
+    const auto weight = parse_decimal(std::string_view(parameter).substr(2), 0, 1);
+    if (!weight) return std::nullopt;
+    return static_cast<int>(*weight * 1000);
+  }
+  return 1000;
+}
+
+Wishes read_accept(std::string_view accept) {
+  Wishes wishes;
+  while (!accept.empty()) {
+    auto range = take_until(accept, ',');
+    const auto type = lower(take_until(range, ';'));
+    const auto weight = weight_of(range);
+    if (!weight) continue;
+    if (type == "*/*") wishes.anything = *weight;
+    if (type == "image/*") wishes.image = *weight;
+    for (const auto format :
+         {ImageFormat::jpeg, ImageFormat::png, ImageFormat::webp, ImageFormat::avif})
+      if (type == media_type_of(format)) wishes.named[static_cast<std::size_t>(format)] = *weight;
+  }
+  return wishes;
+}
+
+int weight(const Wishes& wishes, ImageFormat format) {
+  const int named = wishes.named[static_cast<std::size_t>(format)];
+  if (named >= 0) return named;
+  return wishes.image >= 0 ? wishes.image : wishes.anything;
+}
+
+}  // namespace
+
+ImageFormat negotiate_format(std::string_view accept, std::optional<ImageFormat> original,
+                             bool has_alpha) {
+  const Wishes wishes = read_accept(accept);
+  const int avif = wishes.named[static_cast<std::size_t>(ImageFormat::avif)];
+  const int webp = wishes.named[static_cast<std::size_t>(ImageFormat::webp)];
+  if (avif > 0 && avif >= webp) return ImageFormat::avif;
+  if (webp > 0) return ImageFormat::webp;
+
+  const bool own_serves =
+      original == ImageFormat::png || (original == ImageFormat::jpeg && !has_alpha);
+  const ImageFormat usual = has_alpha ? ImageFormat::png : ImageFormat::jpeg;
+  const ImageFormat first = own_serves ? *original : usual;
+  const ImageFormat second = first == ImageFormat::png ? ImageFormat::jpeg : ImageFormat::png;
+  const bool second_carries = second == ImageFormat::png || !has_alpha;
+  if (weight(wishes, first) <= 0 && weight(wishes, second) > 0 && second_carries) return second;
+  return first;
+}
+
+}  // namespace calotype
