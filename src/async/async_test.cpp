@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "async/group_commit.hpp"
+#include "async/single_flight.hpp"
 #include "async/worker_pool.hpp"
 
 namespace calotype {
@@ -79,6 +80,39 @@ TEST(GroupCommit, FlushesEveryItemOnceAndConcurrentOnesTogether) {
   }
   EXPECT_LT(flushes, threads * rounds);
   EXPECT_GT(largest, 1U);
+}
+
+using Flights = SingleFlight<std::string, int>;
+
+TEST(SingleFlight, FirstWaiterLeadsAndAllGetTheValueOnce) {
+  Flights flights;
+  std::vector<int> got;
+  const auto lead = flights.join("a", [&](const int& value) { got.push_back(value); });
+  ASSERT_TRUE(lead.lead);
+  const auto second = flights.join("a", [&](const int& value) { got.push_back(value + 1); });
+  EXPECT_FALSE(second.lead);
+  EXPECT_TRUE(flights.join("b", [](const int&) {}).lead) << "other keys fly alone";
+  flights.land(lead, 7);
+  flights.land(lead, 9);
+  EXPECT_EQ(got, (std::vector{7, 8}));
+  EXPECT_FALSE(flights.leave(second)) << "already called";
+}
+
+TEST(SingleFlight, IsCancelledWhenItsLastWaiterLeavesNotItsFirst) {
+  Flights flights;
+  int calls = 0;
+  const auto first = flights.join("a", [&](const int&) { ++calls; });
+  const auto second = flights.join("a", [&](const int&) { ++calls; });
+  EXPECT_TRUE(flights.leave(first));
+  EXPECT_FALSE(first.lead->stop_requested());
+  EXPECT_TRUE(flights.leave(second));
+  EXPECT_TRUE(first.lead->stop_requested());
+  const auto late = flights.join("a", [&](const int&) { ++calls; });
+  ASSERT_TRUE(late.lead) << "a cancelled flight takes no passengers";
+  flights.land(first, 1);
+  EXPECT_EQ(calls, 0) << "the cancelled flight lands for nobody";
+  flights.land(late, 2);
+  EXPECT_EQ(calls, 1);
 }
 
 }  // namespace
