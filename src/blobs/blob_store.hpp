@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/unique_fd.hpp"
 

@@ -3,6 +3,8 @@
 // (garbage). Rows go first and bytes after them, so that no row is ever without its bytes.
 #pragma once
 
+#include <stop_token>
+
 #include "asset/job.hpp"
 #include "blobs/blob_store.hpp"
 #include "catalog/catalog.hpp"

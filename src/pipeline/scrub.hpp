@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include <stop_token>
+
 #include "base/metrics.hpp"
 #include "pipeline/expire.hpp"
 
