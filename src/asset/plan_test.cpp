@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "asset/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace calotype {
+namespace {
+
+MediaInfo photo(std::uint32_t width, std::uint32_t height) {
+  MediaInfo media;
+  media.media_type = "image/jpeg";
+  media.renderable = true;
+  media.width = width;
+  media.height = height;
+  media.channels = 3;
+  return media;
+}
+
+/// What inspection makes of it: at most 640 × 1280.
+Proof proof_of(const MediaInfo& media) {
+  const double scale = std::min(
+      {1.0, double{proof_width_max} / media.width, double{proof_height_max} / media.height});
+  const auto side = [&](std::uint32_t pixels) {
+    return std::max(1U, static_cast<std::uint32_t>(std::lround(pixels * scale)));
+  };
+  return {"proofs/x", 1, side(media.width), side(media.height)};
+}
+
+RenderPlan plan(std::string_view parameters, const MediaInfo& media,
+                const std::optional<Proof>& proof = std::nullopt) {
+  const auto planned = plan_render(parse_recipe(parameters).value(), media, proof, {});
+  EXPECT_TRUE(planned) << parameters << ": " << planned.error().message;
+  return planned.value_or(RenderPlan{});
+}
+
+struct GeometryRow {
+  std::string_view name, parameters;
+  std::uint32_t width, height;            // of the original
+  std::array<std::uint32_t, 8> expected;  // scaled w h, left top, kept w h, output w h
+};
+
+TEST(Plan, GivesTheGeometryThatEachFitMeans) {
+  for (const GeometryRow& row : {
+           GeometryRow{"no dimensions",
+                       "fm=webp",
+                       4000,
+                       3000,
+                       {{4000, 3000, 0, 0, 4000, 3000, 4000, 3000}}},
+           GeometryRow{
+               "width", "w=300&fm=webp", 4000, 3000, {{300, 225, 0, 0, 300, 225, 300, 225}}},
+           GeometryRow{
+               "height", "h=300&fm=webp", 4000, 3000, {{400, 300, 0, 0, 400, 300, 400, 300}}},
+           GeometryRow{"half a pixel rounds up", "w=1&fm=webp", 2, 3, {{1, 2, 0, 0, 1, 2, 1, 2}}},
+           GeometryRow{"a strip keeps a pixel",
+                       "w=300&fm=webp",
+                       10'000,
+                       3,
+                       {{300, 1, 0, 0, 300, 1, 300, 1}}},
+           GeometryRow{
+               "not enlarged", "w=300&fm=webp", 100, 50, {{100, 50, 0, 0, 100, 50, 100, 50}}},
+           GeometryRow{"enlarged when asked",
+                       "w=300&enlarge=1&fm=webp",
+                       100,
+                       50,
+                       {{300, 150, 0, 0, 300, 150, 300, 150}}},
+           GeometryRow{
+               "inside", "w=300&h=300&fm=webp", 4000, 3000, {{300, 225, 0, 0, 300, 225, 300, 225}}},
+           GeometryRow{"inside, upright",
+                       "w=300&h=300&fm=webp",
+                       3000,
+                       4000,
+                       {{225, 300, 0, 0, 225, 300, 225, 300}}},
+           GeometryRow{"outside",
+                       "w=300&h=300&fit=outside&fm=webp",
+                       4000,
+                       3000,
+                       {{400, 300, 0, 0, 400, 300, 400, 300}}},
+           GeometryRow{"outside is not enlarged",
+                       "w=300&h=300&fit=outside&fm=webp",
+                       400,
+                       200,
+                       {{400, 200, 0, 0, 400, 200, 400, 200}}},
+           GeometryRow{"cover",
+                       "w=300&h=300&fit=cover&fm=webp",
+                       4000,
+                       3000,
+                       {{400, 300, 50, 0, 300, 300, 300, 300}}},
+           GeometryRow{"cover, west",
+                       "w=300&h=300&fit=cover&g=west&fm=webp",
+                       4000,
+                       3000,
+                       {{400, 300, 0, 0, 300, 300, 300, 300}}},
+           GeometryRow{"cover, southeast",
+                       "w=300&h=300&fit=cover&g=southeast&fm=webp",
+                       4000,
+                       3000,
+                       {{400, 300, 100, 0, 300, 300, 300, 300}}},
+           GeometryRow{"cover, upright, south",
+                       "w=300&h=300&fit=cover&g=south&fm=webp",
+                       3000,
+                       4000,
+                       {{300, 400, 0, 100, 300, 300, 300, 300}}},
+           GeometryRow{"cover of a small picture keeps the box's shape",
+                       "w=1200&h=630&fit=cover&fm=webp",
+                       800,
+                       600,
+                       {{800, 600, 0, 90, 800, 420, 800, 420}}},
+           GeometryRow{"cover, one side short",
+                       "w=300&h=300&fit=cover&fm=webp",
+                       1000,
+                       200,
+                       {{1000, 200, 400, 0, 200, 200, 200, 200}}},
+           GeometryRow{"cover, enlarged",
+                       "w=1200&h=630&fit=cover&enlarge=1&fm=webp",
+                       800,
+                       600,
+                       {{1200, 900, 0, 135, 1200, 630, 1200, 630}}},
+           GeometryRow{"contain",
+                       "w=300&h=300&fit=contain&fm=webp",
+                       4000,
+                       3000,
+                       {{300, 225, 0, 0, 300, 225, 300, 300}}},
+           GeometryRow{"contain sets a small picture as it is",
+                       "w=300&h=200&fit=contain&fm=webp",
+                       100,
+                       100,
+                       {{100, 100, 0, 0, 100, 100, 300, 200}}},
+           GeometryRow{"contain, enlarged",
+                       "w=300&h=200&fit=contain&enlarge=1&fm=webp",
+                       100,
+                       100,
+                       {{200, 200, 0, 0, 200, 200, 300, 200}}},
+       }) {
+    const RenderPlan p = plan(row.parameters, photo(row.width, row.height));
+    const std::array<std::uint32_t, 8> got = {p.scaled_width, p.scaled_height, p.left,
+                                              p.top,          p.kept_width,    p.kept_height,
+                                              p.output_width, p.output_height};
+    EXPECT_EQ(got, row.expected) << row.name;
+  }
+}
+
+TEST(Plan, TakesTheProofForWhatFitsInsideHalfOfIt) {
+  struct Row {
+    std::string_view name, parameters;
+    MediaInfo media;
+    RenderSource source;
+  };
+  using enum RenderSource;
+  for (const Row& row : {
+           Row{"thumb", "w=300&fm=webp", photo(4000, 3000), proof},
+           Row{"just half", "w=320&fm=webp", photo(4000, 3000), proof},
+           Row{"half of an odd height", "w=320&fm=webp", photo(4000, 2665), proof},
+           Row{"more than half", "w=321&fm=webp", photo(4000, 3000), original},
+           Row{"upright thumb", "w=300&fm=webp", photo(3000, 4000), proof},
+           Row{"a tall strip's proof is narrow", "w=300&fm=webp", photo(1000, 5000), original},
+           Row{"what counts is the scaled whole, not the cut", "w=300&h=300&fit=cover&fm=webp",
+               photo(4000, 1000), original},
+       })
+    EXPECT_EQ(plan(row.parameters, row.media, proof_of(row.media)).source, row.source) << row.name;
+}
+
+TEST(Plan, SettlesQualityAndColours) {
+  struct Row {
+    std::string_view parameters;
+    int quality;
+    bool flatten;
+    Color background;
+  };
+  for (const Row& row : {
+           Row{"fm=webp", 85, false, {0, 0, 0, 0}},
+           Row{"fm=avif", 60, false, {0, 0, 0, 0}},
+           Row{"fm=png&q=50", 0, false, {0, 0, 0, 0}},
+           Row{"fm=jpeg&q=50", 50, true, {255, 255, 255, 255}},
+           Row{"fm=jpeg&bg=00000080", 85, true, {127, 127, 127, 255}},
+           Row{"fm=png&bg=123456", 0, true, {0x12, 0x34, 0x56, 255}},
+           Row{"w=9&h=9&fit=contain&fm=png&bg=12345678", 0, false, {0x12, 0x34, 0x56, 0x78}},
+       }) {
+    const RenderPlan p = plan(row.parameters, photo(100, 100));
+    EXPECT_EQ(p.quality, row.quality) << row.parameters;
+    EXPECT_EQ(p.flatten, row.flatten) << row.parameters;
+    EXPECT_EQ(p.background, row.background) << row.parameters;
+  }
+}
+
+TEST(Plan, NamesTheLimitThatIsPassed) {
+  struct Row {
+    std::string_view name, parameters;
+    MediaInfo media;
+    std::string_view message;
+  };
+  MediaInfo animation = photo(2000, 2000);
+  animation.pages = 100;
+  for (const Row& row : {
+           Row{"a bomb", "w=10&fm=webp", photo(65'536, 65'536),
+               "The original has 65536 × 65536 pixels; render.input_pixels_max is 200000000."},
+           Row{"largest dimensions there are", "w=10&fm=webp", photo(UINT32_MAX, UINT32_MAX),
+               "The original has 4294967295 × 4294967295 pixels; render.input_pixels_max is "
+               "200000000."},
+           Row{"many pages", "w=10&fm=webp", animation,
+               "The original has 2000 × 2000 pixels on 100 pages; render.input_pixels_max is "
+               "200000000."},
+           Row{"a long side", "w=8193&enlarge=1&fm=webp", photo(4000, 10),
+               "The variant would have 8193 × 20 pixels; render.output_side_max is 8192."},
+           Row{"a large area", "fm=webp", photo(8000, 8000),
+               "The variant would have 8000 × 8000 pixels; render.output_pixels_max is 40000000."},
+           Row{"padding counts", "w=9000&h=10&fit=contain&fm=webp", photo(10, 10),
+               "The variant would have 9000 × 10 pixels; render.output_side_max is 8192."},
+           Row{"a strip enlarged to cover", "w=8000&h=100&fit=cover&enlarge=1&fm=webp",
+               photo(1, 100'000'000),
+               "The picture would be enlarged to 8000 × 800000000000 pixels; "
+               "render.output_pixels_max is 40000000."},
+       }) {
+    const auto planned = plan_render(parse_recipe(row.parameters).value(), row.media, {}, {});
+    ASSERT_FALSE(planned) << row.name;
+    EXPECT_EQ(planned.error().code, ErrorCode::limit_exceeded) << row.name;
+    EXPECT_EQ(planned.error().message, row.message);
+  }
+}
+
+TEST(Plan, IsRefusedForWhatIsNoPicture) {
+  MediaInfo document;
+  document.media_type = "application/pdf";
+  const auto planned = plan_render(parse_recipe("fm=webp").value(), document, {}, {});
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, ErrorCode::not_renderable);
+  EXPECT_EQ(planned.error().message, "No picture can be made of application/pdf.");
+}
+
+void expect_sound(const RenderPlan& p, const Recipe& recipe, const MediaInfo& media) {
+  EXPECT_GT(std::min({p.scaled_width, p.scaled_height, p.kept_width, p.kept_height, p.output_width,
+                      p.output_height}),
+            0U);
+  EXPECT_LE(p.left + p.kept_width, p.scaled_width);
+  EXPECT_LE(p.top + p.kept_height, p.scaled_height);
+  EXPECT_LE(p.kept_width, p.output_width);
+  EXPECT_LE(p.kept_height, p.output_height);
+  if (!recipe.enlarge) {
+    EXPECT_LE(p.scaled_width, media.width);
+    EXPECT_LE(p.scaled_height, media.height);
+  }
+  const bool has_box = recipe.width != 0 && recipe.height != 0;
+  if (has_box && recipe.fit != Fit::outside) {
+    EXPECT_LE(p.output_width, recipe.width);
+    EXPECT_LE(p.output_height, recipe.height);
+  }
+  if (has_box && (recipe.fit == Fit::contain || (recipe.fit == Fit::cover && recipe.enlarge))) {
+    EXPECT_EQ(p.output_width, recipe.width);
+    EXPECT_EQ(p.output_height, recipe.height);
+  }
+}
+
+TEST(Plan, IsSoundForAnySizesAndTheSameFromProofAndOriginal) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  // Small and large sides are equally likely, so that strips and boxes of every shape come up.
+  const auto side = [&](int bits) {
+    return static_cast<std::uint32_t>(1 + random() % (1ULL << (1 + random() % bits)));
+  };
+  int planned_count = 0;
+  int from_proof = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    const MediaInfo media = photo(side(15), side(15));
+    Recipe recipe;
+    if (random() % 4 != 0) recipe.width = side(13);
+    if (random() % 4 != 0) recipe.height = side(13);
+    recipe.fit = static_cast<Fit>(random() % 4);
+    recipe.gravity = static_cast<Gravity>(random() % 9);
+    recipe.enlarge = random() % 2 == 0;
+    recipe.format = static_cast<ImageFormat>(random() % 4);
+    const auto planned = plan_render(recipe, media, std::nullopt, {});
+    const auto proofed = plan_render(recipe, media, proof_of(media), {});
+    ASSERT_EQ(planned.has_value(), proofed.has_value());
+    if (!planned) continue;
+    ++planned_count;
+    from_proof += proofed->source == RenderSource::proof;
+    expect_sound(*planned, recipe, media);
+    EXPECT_EQ(proofed->output_width, planned->output_width);
+    EXPECT_EQ(proofed->output_height, planned->output_height);
+    EXPECT_LE(estimated_bytes(*proofed, media) / 2, estimated_bytes(*planned, media) + (8 << 20));
+    if (HasFailure()) {
+      FAIL() << media.width << " × " << media.height << " by " << to_string(recipe);
+    }
+  }
+  EXPECT_GT(planned_count, 25'000);
+  EXPECT_GT(from_proof, 1'000);
+}
+
+TEST(Plan, EstimateGrowsWithPixelsSamplesAndOutput) {
+  const MediaInfo small = photo(1000, 1000);
+  MediaInfo deep = small;
+  deep.bits_per_channel = 16;
+  const RenderPlan thumb = plan("w=300&fm=webp", small);
+  EXPECT_LT(estimated_bytes(thumb, small), estimated_bytes(thumb, photo(4000, 3000)));
+  EXPECT_LT(estimated_bytes(thumb, small), estimated_bytes(thumb, deep));
+  EXPECT_LT(estimated_bytes(thumb, small), estimated_bytes(plan("w=900&fm=webp", small), small));
+  const MediaInfo large = photo(4000, 3000);
+  EXPECT_LT(estimated_bytes(plan("w=300&fm=webp", large, proof_of(large)), large),
+            estimated_bytes(plan("w=300&fm=webp", large), large) / 2);
+}
+
+}  // namespace
+}  // namespace calotype
