@@ -4,9 +4,8 @@
 // the grace period, within which their owner may still be on its way into the catalog.
 #pragma once
 
-#include <string_view>
-
 #include <stop_token>
+#include <string_view>
 
 #include "base/metrics.hpp"
 #include "pipeline/expire.hpp"
