@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blobs as files of one folder, on one file system that has hard links:
+//
+//   raw/9f/86/9f86d081…    as blob_store.hpp says, one file a key
+//   proofs/…  variants/…
+//   spool/                 bytes on their way in: files without a name (O_TMPFILE), or with one
+//   where
+//                          the file system has no such files
+//
+// A name appears only when the bytes behind it are on the disk, and publish returns only when the
+// name is too. So a file that has a key for its name is whole, whatever was cut off and when.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "blobs/blob_store.hpp"
+#include "blobs/file_ops.hpp"
+
+namespace calotype {
+
+struct FolderSettings {
+  std::string folder;  // made where it is missing; its parent has to be there
+  /// From so many publishers at once on they share one flush of the whole file system, where that
+  /// is known to be as durable as a flush of each file (ext4, XFS, btrfs); below it each is flushed
+  /// by itself, so that one upload does not wait for what other programs have written.
+  std::size_t flush_together_min = 4;
+};
+
+/// storage_failed, insufficient_storage. Spool files that a dead process has left are removed;
+/// those of a living one are not, and several processes may have the same folder open. `ops`
+/// outlives it.
+Result<std::unique_ptr<BlobStore>> open_folder_store(const FolderSettings& settings,
+                                                     FileOps& ops = kernel_file_ops());
+
+}  // namespace calotype
