@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every system call of the folder store fails once, at every step of every kind of publication.
+// What has to hold: the caller is told, or the blob is whole; a caller that is told finds nothing
+// left; and the next attempt succeeds. Likewise the order of the calls that durability rests on.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "blobs/folder_store.hpp"
+#include "blobs/test_faults.hpp"
+#include "blobs/test_folder.hpp"
+
+namespace calotype {
+namespace {
+
+using test::FaultyFileOps;
+using test::TestFolder;
+
+const std::string content(200'000, 'c');
+const BlobKey content_key = BlobKey::original(Sha256::of(as_bytes(content)));
+
+struct Situation {
+  std::string name;
+  FolderSettings settings;
+  bool torn_blob_there = false;
+  bool blob_there = false;
+  bool no_unnamed_files = false;
+  bool stays_broken = false;
+  int error = EIO;
+};
+
+std::vector<Situation> situations() {
+  std::vector<Situation> rows;
+  for (const int error : {EIO, ENOSPC, EDQUOT})
+    for (const bool together : {true, false})
+      for (const bool stays_broken : {true, false}) {
+        Situation row;
+        row.settings.flush_together_min = together ? 1U : SIZE_MAX;
+        row.error = error;
+        row.stays_broken = stays_broken;
+        const std::string how = std::string(error == EIO      ? "Eio"
+                                            : error == ENOSPC ? "Enospc"
+                                                              : "Edquot") +
+                                (together ? "FlushedTogether" : "FlushedEach") +
+                                (stays_broken ? "FromThenOn" : "Once");
+        row.name = "NewBlob" + how;
+        rows.push_back(row);
+        row.name = "BlobThatIsThere" + how;
+        row.blob_there = true;
+        rows.push_back(row);
+        row.name = "TornBlobThatIsThere" + how;
+        row.torn_blob_there = true;
+        rows.push_back(row);
+        row.name = "NamedSpool" + how;
+        row.blob_there = row.torn_blob_there = false;
+        row.no_unnamed_files = true;
+        rows.push_back(row);
+      }
+  return rows;
+}
+
+class BlobFaults : public testing::TestWithParam<Situation> {
+ protected:
+  /// A store in the situation, with no faults yet.
+  std::unique_ptr<BlobStore> make(const TestFolder& folder, FaultyFileOps& ops) const {
+    FolderSettings settings = GetParam().settings;
+    settings.folder = folder.path().string();
+    ops.set({.no_unnamed_files = GetParam().no_unnamed_files});
+    auto store = open_folder_store(settings, ops).value();
+    if (GetParam().blob_there) {
+      EXPECT_TRUE(store->put(as_bytes(content), content_key));
+      if (GetParam().torn_blob_there) {
+        EXPECT_EQ(::truncate((folder.path() / content_key.text()).c_str(), 7), 0);
+      }
+    }
+    return store;
+  }
+
+  static std::string read(BlobStore& store) {
+    const auto blob = store.open(content_key).value();
+    std::string text(blob.bytes, '\0');
+    EXPECT_EQ(::pread(blob.file->get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+    return text;
+  }
+
+  void expect_nothing_left(const TestFolder& folder, const std::string& failed_call) const {
+    auto files = folder.files();
+    // The removal of a name is itself a call that may have failed: the start removes spool files,
+    // the scrub blobs without an owner.
+    const bool may_stay = GetParam().stays_broken || failed_call.starts_with("unlink");
+    if (GetParam().blob_there) std::erase(files, content_key.text());
+    if (!may_stay) {
+      EXPECT_EQ(files, std::vector<std::string>{}) << "left by " << failed_call;
+    }
+  }
+};
+
+TEST_P(BlobFaults, AtEveryStepLeaveNothingBehindAndLoseNothing) {
+  int failures = 0;
+  for (int step = 0;; ++step) {
+    const TestFolder folder;
+    FaultyFileOps ops;
+    auto store = make(folder, ops);
+    ops.set({.fail_at = step,
+             .error = GetParam().error,
+             .stays_broken = GetParam().stays_broken,
+             .no_unnamed_files = GetParam().no_unnamed_files});
+    const auto done = store->put(as_bytes(content), content_key);
+    const auto calls = ops.calls();
+    ops.set({.no_unnamed_files = GetParam().no_unnamed_files});
+    if (calls.size() <= static_cast<std::size_t>(step)) {  // no call was left to fail
+      ASSERT_TRUE(done) << describe(done.error());
+      break;
+    }
+    const std::string& failed_call = calls[static_cast<std::size_t>(step)];
+    if (done) {
+      EXPECT_EQ(read(*store), content) << "after " << failed_call;
+    } else {
+      ++failures;
+      EXPECT_EQ(done.error().code, GetParam().error == EIO ? ErrorCode::storage_failed
+                                                           : ErrorCode::insufficient_storage);
+      expect_nothing_left(folder, failed_call);
+    }
+    const auto again = store->put(as_bytes(content), content_key);
+    ASSERT_TRUE(again) << "after " << failed_call << ": " << describe(again.error());
+    EXPECT_EQ(read(*store), content);
+    store.reset();
+    store = make(folder, ops);
+    EXPECT_EQ(folder.files(), std::vector<std::string>{content_key.text()});
+  }
+  EXPECT_GE(failures, 4) << "the faults did not reach the store";
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryCall, BlobFaults, testing::ValuesIn(situations()),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(BlobFaultsOfWrites, ShortWritesAreContinued) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store = open_folder_store({.folder = folder.path().string()}, ops).value();
+  ops.set({.write_max = 1000});
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  EXPECT_EQ(store->open(content_key).value().bytes, content.size());
+  EXPECT_EQ(std::ranges::count(ops.calls(), "write"), 200);
+}
+
+TEST(BlobFaultsOfWrites, AnInterruptedWriteIsRepeated) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store = open_folder_store({.folder = folder.path().string()}, ops).value();
+  ops.set({.fail_at = 1, .error = EINTR, .write_max = 150'000});
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  EXPECT_EQ(store->open(content_key).value().bytes, content.size());
+  EXPECT_EQ(ops.calls()[1], "write");
+}
+
+TEST(BlobFaultsOfFlushes, AFlushOfAllThatFailsIsTriedOneByOne) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store =
+      open_folder_store({.folder = folder.path().string(), .flush_together_min = 1}, ops).value();
+  ops.set({.fail_at = 2});  // open, write, syncfs
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  ASSERT_EQ(ops.calls()[2], "syncfs");
+  EXPECT_EQ(ops.calls()[3], "fdatasync");
+}
+
+/// The place of the first such call at or after `from`.
+std::size_t place(const std::vector<std::string>& calls, const std::string& call,
+                  std::size_t from = 0) {
+  for (std::size_t i = from; i < calls.size(); ++i)
+    if (calls[i] == call) return i;
+  ADD_FAILURE() << "there is no " << call;
+  return calls.size();
+}
+
+TEST(BlobOrder, TheBytesAreFlushedThenNamedThenTheNamesAreFlushed) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store =
+      open_folder_store({.folder = folder.path().string(), .flush_together_min = SIZE_MAX}, ops)
+          .value();
+  ops.set({});
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  const auto calls = ops.calls();
+  const std::string leaf = content_key.text().substr(0, 9);
+  const auto bytes = place(calls, "fdatasync");
+  const auto name = place(calls, "link " + content_key.text(), place(calls, "mkdir " + leaf));
+  EXPECT_LT(bytes, place(calls, "link " + content_key.text()));
+  for (const auto& made_in : {leaf, leaf.substr(0, 6), leaf.substr(0, 3)}) {
+    const auto opened = place(calls, "open " + made_in, name);
+    EXPECT_EQ(calls[opened + 1], "fsync") << made_in;
+  }
+}
+
+TEST(BlobOrder, AFlushOfAllComesBeforeAndAfterTheName) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store =
+      open_folder_store({.folder = folder.path().string(), .flush_together_min = 1}, ops).value();
+  if (!store->put(as_bytes("probe"), BlobKey::original(Sha256::of(as_bytes("probe")))) ||
+      std::ranges::count(ops.calls(), "syncfs") == 0)
+    GTEST_SKIP() << "this file system is not flushed as a whole";
+  ops.set({});
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  const auto calls = ops.calls();
+  const auto first = place(calls, "syncfs");
+  const auto name = place(calls, "link " + content_key.text());
+  EXPECT_LT(first, name);
+  EXPECT_EQ(calls[first + 1], "sync_file_range") << "the file is asked for its own errors";
+  EXPECT_EQ(place(calls, "syncfs", first + 1), calls.size() - 1);
+}
+
+TEST(BlobOrder, AFolderOfAnEarlierProcessIsFlushedAgain) {
+  const TestFolder folder;
+  for (int process = 0; process < 2; ++process) {
+    FaultyFileOps ops;
+    auto store =
+        open_folder_store({.folder = folder.path().string(), .flush_together_min = SIZE_MAX}, ops)
+            .value();
+    for (int turn = 0; turn < 2; ++turn) {
+      ops.set({});
+      ASSERT_TRUE(store->put(as_bytes(content), content_key));
+      EXPECT_EQ(std::ranges::count(ops.calls(), "fsync"), turn == 0 ? 3 : 1);
+    }
+  }
+}
+
+TEST(FolderStore, RemovesSpoolFilesOfDeadProcessesOnly) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  ops.set({.no_unnamed_files = true});
+  auto living = open_folder_store({.folder = folder.path().string()}, ops).value();
+  auto file = living->spool().value();
+  ASSERT_TRUE(file->append(as_bytes(content)));
+  const auto leftover = folder.path() / "spool" / "leftover";
+  ASSERT_EQ(::close(::open(leftover.c_str(), O_CREAT | O_WRONLY, 0600)), 0);
+  EXPECT_EQ(folder.files().size(), 2U);
+  auto second = open_folder_store({.folder = folder.path().string()}).value();
+  EXPECT_EQ(folder.files().size(), 1U);
+  ASSERT_TRUE(living->publish(*file, content_key));
+  file.reset();
+  EXPECT_EQ(folder.files(), std::vector<std::string>{content_key.text()});
+}
+
+TEST(FolderStore, DoesNotFollowASymbolicLinkOutOfItsFolder) {
+  const TestFolder folder;
+  auto store = open_folder_store({.folder = folder.path().string()}).value();
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  const auto path = folder.path() / content_key.text();
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0);
+  EXPECT_EQ(store->open(content_key).error().code, ErrorCode::storage_failed);
+  EXPECT_EQ(store->exists(content_key).value(), false);
+  ASSERT_TRUE(store->put(as_bytes(content), content_key)) << "and it is replaced";
+  EXPECT_EQ(store->open(content_key).value().bytes, content.size());
+}
+
+TEST(FolderStore, SaysWhatIsWrongWithItsFolder) {
+  const auto error = open_folder_store({.folder = "/proc/nowhere"}).error();
+  EXPECT_EQ(error.code, ErrorCode::storage_failed);
+}
+
+}  // namespace
+}  // namespace calotype
