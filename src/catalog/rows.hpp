@@ -28,9 +28,9 @@ struct AssetRow {
   Digest digest;
   std::uint64_t bytes = 0;
   AssetState state = AssetState::ingested;
-  MediaInfo media;             // meaningful from METADATA_READY on
+  MediaInfo media;  // meaningful from METADATA_READY on
   std::optional<Proof> proof;
-  std::string failure_code;    // METADATA_FAILED only
+  std::string failure_code;  // METADATA_FAILED only
   std::string failure_message;
   Timestamp created_at{};
   Timestamp updated_at{};
@@ -55,7 +55,7 @@ struct EventRow {
 
 struct VariantKey {
   AssetId asset_id;
-  std::string recipe;   // canonical, with its format
+  std::string recipe;  // canonical, with its format
   std::string version;
   auto operator<=>(const VariantKey&) const = default;
 };

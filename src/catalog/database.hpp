@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the catalog needs of a database, and no more, so that one SQL text serves every engine:
+// parameters are $1, $2, …; values are integers, text, bytes and null (truth is 0 or 1, time is
+// milliseconds since the epoch); statements keep to the SQL that SQLite and PostgreSQL share
+// (RETURNING, ON CONFLICT). What they do not share stands in Dialect.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/encoding.hpp"
+#include "base/error.hpp"
+
+namespace calotype {
+
+/// A parameter. Text and bytes are borrowed until the call that takes them returns.
+class Value {
+ public:
+  Value(std::nullptr_t) {}
+  Value(std::integral auto number) : held_(static_cast<std::int64_t>(number)) {}
+  Value(std::string_view text) : held_(text) {}
+  Value(const std::string& text) : held_(std::string_view(text)) {}
+  Value(const char* text) : held_(std::string_view(text)) {}
+  Value(ByteSpan bytes) : held_(bytes) {}
+  Value(Timestamp time) : held_(std::int64_t{time.time_since_epoch().count()}) {}
+
+  using Held = std::variant<std::monostate, std::int64_t, std::string_view, ByteSpan>;
+  const Held& held() const { return held_; }
+
+ private:
+  Held held_;
+};
+using Values = std::initializer_list<Value>;
+
+/// One row of a result; columns count from 0. Views live until the callback returns.
+class Row {
+ public:
+  virtual ~Row() = default;
+  virtual bool is_null(int column) const = 0;
+  virtual std::int64_t integer(int column) const = 0;  // 0 where null
+  virtual std::string_view text(int column) const = 0;
+  virtual ByteSpan bytes(int column) const = 0;
+};
+
+/// Reads a row's columns one after another.
+class Columns {
+ public:
+  explicit Columns(const Row& row) : row_(row) {}
+
+  bool null() const { return row_.is_null(next_); }
+  void skip(int count) { next_ += count; }
+  template <std::integral Number = std::int64_t>
+  Number integer() {
+    return static_cast<Number>(row_.integer(next_++));
+  }
+  bool flag() { return integer() != 0; }
+  Timestamp time() { return Timestamp{std::chrono::milliseconds{integer()}}; }
+  std::string_view view() { return row_.text(next_++); }
+  std::string text() { return std::string(view()); }
+  ByteSpan bytes() { return row_.bytes(next_++); }
+
+ private:
+  const Row& row_;
+  int next_ = 0;
+};
+
+/// Used by one thread at a time. Errors: catalog_failed, insufficient_storage, overloaded (somebody
+/// else holds the database).
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  using OnRow = std::function<Result<void>(const Row&)>;
+  /// One statement, prepared once for each connection. How many rows it changed.
+  virtual Result<std::int64_t> execute(std::string_view sql, Values values,
+                                       const OnRow& on_row) = 0;
+  /// Several statements without parameters, for schemas.
+  virtual Result<void> script(const std::string& sql) = 0;
+
+  Result<std::int64_t> execute(std::string_view sql, Values values = {}) {
+    return execute(sql, values, nullptr);
+  }
+};
+
+/// Each row through `read`, which gives Result<T>.
+template <class Read>
+auto query_all(Connection& db, std::string_view sql, Values values, Read read)
+    -> Result<std::vector<typename std::invoke_result_t<Read, const Row&>::value_type>> {
+  std::vector<typename std::invoke_result_t<Read, const Row&>::value_type> rows;
+  TRY_VOID(db.execute(sql, values, [&](const Row& row) -> Result<void> {
+    TRY(auto value, read(row));
+    rows.push_back(std::move(value));
+    return {};
+  }));
+  return rows;
+}
+
+/// The first row, or nothing.
+template <class Read>
+auto query_one(Connection& db, std::string_view sql, Values values, Read read)
+    -> Result<std::optional<typename std::invoke_result_t<Read, const Row&>::value_type>> {
+  std::optional<typename std::invoke_result_t<Read, const Row&>::value_type> first;
+  TRY_VOID(db.execute(sql, values, [&](const Row& row) -> Result<void> {
+    if (first) return {};
+    TRY(auto value, read(row));
+    first = std::move(value);
+    return {};
+  }));
+  return first;
+}
+
+/// Where the engines' SQL differs. Schemas name the types as {identity}, {integer}, {bytes} and end
+/// tables in {table} or {keyed_table}.
+struct Dialect {
+  std::string_view identity;     // a number that the engine gives, growing
+  std::string_view integer;      // 64 bits
+  std::string_view bytes;        // raw bytes
+  std::string_view table;        // after the columns
+  std::string_view keyed_table;  // the same, for a table that is stored in its primary key's order
+  std::string_view skip_locked;  // after a SELECT whose rows are going to be claimed
+};
+
+enum class Durability : std::uint8_t { relaxed, durable };
+
+/// An engine, open. Safe from any thread.
+class Database {
+ public:
+  virtual ~Database() = default;
+  using Body = std::function<Result<void>(Connection&)>;
+
+  /// Runs the body in a transaction that is its own as far as it can tell, and commits it where it
+  /// succeeds; where it fails, nothing of it has happened. The body runs once, perhaps on another
+  /// thread, while the caller waits.
+  virtual Result<void> write(Durability durability, const Body& body) = 0;
+  /// Runs the body on a connection that cannot write; sees every write that has returned.
+  /// overloaded where no connection becomes free in time.
+  virtual Result<void> read(const Body& body) = 0;
+  virtual const Dialect& dialect() const = 0;
+};
+
+}  // namespace calotype

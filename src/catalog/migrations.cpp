@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/migrations.hpp"
+
+#include <array>
+#include <format>
+#include <utility>
+
+namespace calotype {
+namespace {
+
+struct Migration {
+  std::string_view name;
+  std::string_view sql;
+};
+
+constexpr std::string_view first_schema = R"sql(
+-- The row of some content. Its id is made of its hash's first 130 bits, so the one unique index on
+-- the id recognises duplicates, and there is no second random index to write for every upload.
+-- Other tables refer to asset_no: it grows, so what an upload writes there lies together.
+CREATE TABLE asset (
+  asset_no {identity},
+  id TEXT NOT NULL UNIQUE CHECK (length(id) = 26),
+  digest {bytes} NOT NULL CHECK (length(digest) = 32),
+  bytes {integer} NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('INGESTED', 'DEDUP_CHECK', 'METADATA_READY',
+                                       'VARIANTS_READY', 'METADATA_FAILED', 'DELETED')),
+  purge_epoch {integer} NOT NULL,
+  purging {integer} NOT NULL,
+  events {integer} NOT NULL,
+  created_at {integer} NOT NULL,
+  updated_at {integer} NOT NULL,
+  failure_code TEXT,
+  failure_message TEXT,
+  CHECK (purging = 0 OR state = 'DELETED')
+) {table};
+CREATE INDEX asset_purging ON asset (asset_no) WHERE purging = 1;
+CREATE INDEX asset_failed ON asset (asset_no) WHERE state = 'METADATA_FAILED';
+
+-- What inspection found. Apart from the asset's row, which is rewritten at every change of state.
+CREATE TABLE media (
+  asset_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
+  media_type TEXT NOT NULL,
+  renderable {integer} NOT NULL,
+  width {integer} NOT NULL,
+  height {integer} NOT NULL,
+  orientation {integer} NOT NULL,
+  bits_per_channel {integer} NOT NULL,
+  channels {integer} NOT NULL,
+  has_alpha {integer} NOT NULL,
+  pages {integer} NOT NULL,
+  color_space TEXT NOT NULL,
+  icc_profile TEXT NOT NULL,
+  placeholder TEXT NOT NULL,
+  proof_key TEXT UNIQUE,
+  proof_bytes {integer},
+  proof_width {integer},
+  proof_height {integer},
+  metadata_json TEXT NOT NULL
+) {table};
+
+CREATE TABLE upload (
+  asset_no {integer} NOT NULL REFERENCES asset (asset_no),
+  id TEXT NOT NULL,
+  file_name TEXT NOT NULL,
+  uploader TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  created_at {integer} NOT NULL,
+  PRIMARY KEY (asset_no, id)
+) {keyed_table};
+
+CREATE TABLE event (
+  asset_no {integer} NOT NULL REFERENCES asset (asset_no),
+  seq {integer} NOT NULL,
+  from_state TEXT,
+  to_state TEXT NOT NULL,
+  because TEXT NOT NULL,
+  at {integer} NOT NULL,
+  PRIMARY KEY (asset_no, seq)
+) {keyed_table};
+
+-- A row is a lease until it has a blob, and a variant from then on.
+CREATE TABLE variant (
+  asset_no {integer} NOT NULL REFERENCES asset (asset_no),
+  recipe TEXT NOT NULL,
+  version TEXT NOT NULL,
+  fence {integer} NOT NULL,
+  lease_until {integer} NOT NULL,
+  blob_key TEXT UNIQUE,
+  digest {bytes},
+  bytes {integer},
+  width {integer},
+  height {integer},
+  media_type TEXT,
+  created_at {integer},
+  last_access_at {integer},
+  PRIMARY KEY (asset_no, recipe, version)
+) {keyed_table};
+CREATE INDEX variant_access ON variant (last_access_at) WHERE blob_key IS NOT NULL;
+
+-- due_at: run_after of a ready job, the lease's end of a running one, nothing for a dead one; so
+-- one range of one index is what a lane may claim, lost leases included.
+CREATE TABLE job (
+  id TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  key TEXT NOT NULL UNIQUE,
+  asset_id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('ready', 'running', 'dead')),
+  attempts {integer} NOT NULL,
+  fence {integer} NOT NULL,
+  run_after {integer} NOT NULL,
+  due_at {integer},
+  last_error TEXT NOT NULL,
+  created_at {integer} NOT NULL,
+  CHECK ((due_at IS NULL) = (state = 'dead'))
+) {keyed_table};
+CREATE INDEX job_due ON job (lane, due_at, state);
+CREATE INDEX job_dead ON job (id) WHERE state = 'dead';
+
+CREATE TABLE garbage (
+  blob_key TEXT NOT NULL PRIMARY KEY
+) {keyed_table};
+
+CREATE TABLE api_key (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  hash {bytes} NOT NULL UNIQUE CHECK (length(hash) = 32),
+  created_at {integer} NOT NULL
+) {keyed_table};
+)sql";
+
+constexpr std::array migrations = {
+    Migration{"assets, variants, jobs, garbage, keys", first_schema},
+};
+
+constexpr std::string_view ledger = R"sql(
+CREATE TABLE IF NOT EXISTS schema_migration (
+  number {integer} NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at {integer} NOT NULL
+) {table};
+)sql";
+
+std::string in_dialect(std::string_view sql, const Dialect& dialect) {
+  std::string text(sql);
+  for (const auto& [token, words] :
+       {std::pair{"{identity}", dialect.identity}, std::pair{"{integer}", dialect.integer},
+        std::pair{"{bytes}", dialect.bytes}, std::pair{"{table}", dialect.table},
+        std::pair{"{keyed_table}", dialect.keyed_table}}) {
+    const std::string_view name = token;
+    for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += words.size())
+      text.replace(at, name.size(), words);
+  }
+  return text;
+}
+
+/// Applies the next step, if there is one: true.
+Result<bool> step(Connection& db, const Dialect& dialect, Timestamp now) {
+  TRY(const auto number,
+      query_one(db, "SELECT COALESCE(MAX(number), 0) FROM schema_migration", {},
+                [](const Row& row) -> Result<std::int64_t> { return row.integer(0); }));
+  const std::int64_t applied = number.value_or(0);
+  if (applied > schema_version())
+    return fail(ErrorCode::catalog_failed,
+                std::format("The catalog has schema {}, and this program knows {}: it was used by "
+                            "a newer program.",
+                            applied, schema_version()));
+  if (applied == schema_version()) return false;
+  const Migration& migration = migrations.at(static_cast<std::size_t>(applied));
+  TRY_VOID(db.script(in_dialect(migration.sql, dialect)));
+  TRY_VOID(db.execute("INSERT INTO schema_migration (number, name, applied_at) VALUES ($1, $2, $3)",
+                      {applied + 1, migration.name, now}));
+  return true;
+}
+
+}  // namespace
+
+int schema_version() {
+  return static_cast<int>(migrations.size());
+}
+
+Result<void> migrate(Connection& db, const Dialect& dialect, Timestamp now) {
+  TRY_VOID(db.script(in_dialect(ledger, dialect)));
+  for (bool more = true; more;) {
+    // Immediate: two programs that open a new catalog at once take turns.
+    TRY_VOID(db.execute("BEGIN IMMEDIATE"));
+    auto applied = step(db, dialect, now);
+    if (!applied) {
+      (void)db.execute("ROLLBACK");
+      return std::unexpected(applied.error());
+    }
+    TRY_VOID(db.execute("COMMIT"));
+    more = *applied;
+  }
+  return {};
+}
+
+}  // namespace calotype

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalog on a SQL database: one text for every engine, one .cpp a role. What several roles
+// need inside a transaction stands in sql_steps.hpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <shared_mutex>
+
+#include "catalog/catalog.hpp"
+#include "catalog/database.hpp"
+#include "catalog/sql_steps.hpp"
+
+namespace calotype {
+
+class SqlCatalog final : public Catalog {
+ public:
+  SqlCatalog(std::unique_ptr<Database> database, const Clock& clock)
+      : database_(std::move(database)), clock_(clock) {}
+
+  Result<std::optional<AssetRow>> find_asset(const AssetId& id) override;
+  Result<Presence> presence(const Digest& digest) override;
+  Result<std::optional<Recorded>> record_existing(const NewUpload& upload) override;
+  Result<std::optional<Recorded>> record_published(const NewUpload& upload,
+                                                   std::int64_t purge_epoch) override;
+  Result<Page<AssetRow>> list_assets(const AssetFilter& filter, std::string_view cursor,
+                                     std::size_t limit) override;
+  Result<std::vector<UploadRow>> uploads_of(const AssetId& id) override;
+  Result<std::vector<EventRow>> events_of(const AssetId& id) override;
+  Result<bool> delete_uploads(const AssetId& id, std::string_view upload_id,
+                              std::chrono::milliseconds purge_after) override;
+  Result<std::optional<AssetRow>> begin_inspection(const JobLease& lease,
+                                                   const AssetId& id) override;
+  Result<void> finish_inspection(const JobLease& lease, const AssetId& id, const MediaInfo& media,
+                                 const std::optional<Proof>& proof) override;
+  Result<void> fail_inspection(const JobLease& lease, const AssetId& id,
+                               const Error& reason) override;
+  Result<void> retry_inspection(const AssetId& id) override;
+  Result<bool> begin_purge(const AssetId& id) override;
+  Result<void> finish_purge(const AssetId& id) override;
+  Result<bool> adopt_orphan(const Digest& digest, std::uint64_t bytes) override;
+
+  Result<std::optional<VariantRow>> find_variant(const VariantKey& key) override;
+  Result<std::vector<VariantRow>> variants_of(const AssetId& id) override;
+  Result<std::variant<VariantRow, VariantLease, Busy>> claim_variant(
+      const VariantKey& key, std::chrono::milliseconds lease) override;
+  Result<void> store_variant(const VariantLease& lease, const VariantRow& row) override;
+  Result<void> release_variant(const VariantLease& lease) override;
+  Result<void> touch_variants(std::span<const Access> accesses) override;
+  Result<std::size_t> expire_variants(Timestamp before, std::size_t limit) override;
+  Result<void> drop_variant(const VariantKey& key) override;
+
+  Result<void> enqueue(JobKind kind, std::string_view key, std::string_view asset_id,
+                       Timestamp run_after) override;
+  Result<std::vector<Job>> claim_jobs(Lane lane, std::size_t limit,
+                                      std::chrono::milliseconds lease) override;
+  Result<void> extend_lease(const JobLease& lease, std::chrono::milliseconds by) override;
+  Result<void> complete_job(const JobLease& lease) override;
+  Result<void> fail_job(const JobLease& lease, const Error& reason,
+                        std::chrono::milliseconds delay) override;
+  Result<void> put_back_job(const JobLease& lease, std::chrono::milliseconds delay) override;
+  Result<std::optional<Timestamp>> next_due(Lane lane) override;
+  void on_job_ready(std::function<void(Lane)> wake) override;
+  Result<Page<Job>> list_jobs(const JobFilter& filter, std::string_view cursor,
+                              std::size_t limit) override;
+  Result<void> retry_job(std::string_view id) override;
+  Result<std::vector<JobCount>> count_jobs() override;
+
+  Result<std::vector<std::string>> garbage(std::size_t limit) override;
+  Result<void> forget_garbage(std::span<const std::string> blob_keys) override;
+  Result<std::vector<std::string>> owned(std::span<const std::string> blob_keys) override;
+
+  Result<ApiKeyRow> create_key(std::string_view name, std::span<const std::string> scopes,
+                               const Digest& hash) override;
+  Result<std::vector<ApiKeyRow>> list_keys() override;
+  Result<std::optional<ApiKeyRow>> find_key(const Digest& hash) override;
+  Result<void> revoke_key(std::string_view id) override;
+
+  Result<void> check() override;
+  Result<void> end_all_leases() override;
+
+ private:
+  /// Runs `body(Transaction&)`, which gives Result<T>, in a transaction, and wakes the lanes that
+  /// it names once the commit is done. An error undoes all of it, unless the body has set
+  /// `commit_anyway`.
+  template <class Body>
+  auto write(Durability durability, Body body) -> std::invoke_result_t<Body, Transaction&> {
+    std::optional<std::invoke_result_t<Body, Transaction&>> result;
+    std::set<Lane> woken;
+    const auto committed = database_->write(durability, [&](Connection& db) -> Result<void> {
+      Transaction transaction{.db = db, .dialect = database_->dialect(), .now = clock_.now()};
+      result.emplace(body(transaction));
+      if (!*result && !transaction.commit_anyway) return std::unexpected(result->error());
+      woken = std::move(transaction.woken);
+      return {};
+    });
+    if (!committed) return std::unexpected(committed.error());
+    for (const Lane lane : woken) wake(lane);
+    return *std::move(result);
+  }
+
+  /// Runs `body(Connection&)`, which gives Result<T>, on a reader.
+  template <class Body>
+  auto read(Body body) -> std::invoke_result_t<Body, Connection&> {
+    std::optional<std::invoke_result_t<Body, Connection&>> result;
+    const auto done = database_->read([&](Connection& db) -> Result<void> {
+      result.emplace(body(db));
+      return {};
+    });
+    if (!done) return std::unexpected(done.error());
+    return *std::move(result);
+  }
+
+  void wake(Lane lane);
+
+  const std::unique_ptr<Database> database_;
+  const Clock& clock_;
+  std::shared_mutex wake_mutex_;  // shared while the callback runs
+  std::function<void(Lane)> wake_;
+};
+
+}  // namespace calotype

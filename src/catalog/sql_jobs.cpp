@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jobs: claimed by one conditional step under a growing fence, so that two workers never hold one.
+#include <format>
+#include <mutex>
+
+#include "catalog/sql_catalog.hpp"
+#include "catalog/sql_rows.hpp"
+
+namespace calotype {
+namespace {
+
+/// Gives a job back: at `at`, with so many attempts begun.
+Result<void> make_ready(Transaction& tx, const Job& job, Timestamp at, int attempts,
+                        std::string_view last_error) {
+  TRY_VOID(
+      tx.db.execute("UPDATE job SET state = 'ready', run_after = $1, due_at = $2, attempts = $3, "
+                    "last_error = $4 WHERE id = $5",
+                    {at, at, attempts, last_error, job.id}));
+  tx.woken.insert(lane_of(job.kind));
+  return {};
+}
+
+std::string select_jobs(std::string_view rest) {
+  return std::format("SELECT {} FROM job WHERE {}", job_columns, rest);
+}
+
+const Error died{ErrorCode::internal,
+                 "Its worker died, or lost its lease, at every attempt.",
+                 {},
+                 std::source_location::current()};
+
+Result<JobCount> read_count(const Row& row) {
+  Columns columns(row);
+  const std::string_view lane = columns.view();
+  const auto state = parse_job_state(columns.view());
+  if (!state) return bad_row("a job's state");
+  return JobCount{lane == to_string(Lane::metadata) ? Lane::metadata : Lane::maintenance, *state,
+                  columns.integer<std::uint64_t>()};
+}
+
+}  // namespace
+
+Result<void> SqlCatalog::enqueue(JobKind kind, std::string_view key, std::string_view asset_id,
+                                 Timestamp run_after) {
+  return write(Durability::durable,
+               [&](Transaction& tx) { return add_job(tx, kind, key, asset_id, run_after); });
+}
+
+Result<std::vector<Job>> SqlCatalog::claim_jobs(Lane lane, std::size_t limit,
+                                                std::chrono::milliseconds lease) {
+  // Most claims find nothing, and a read disturbs nobody.
+  TRY(const auto due, next_due(lane));
+  if (!due || *due > clock_.now()) return std::vector<Job>{};
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<std::vector<Job>> {
+    TRY(auto jobs, query_all(tx.db,
+                             select_jobs(std::format("lane = $1 AND due_at <= $2 "
+                                                     "ORDER BY due_at LIMIT $3 {}",
+                                                     tx.dialect.skip_locked)),
+                             {to_string(lane), tx.now, limit}, read_job));
+    std::vector<Job> claimed;
+    for (Job& job : jobs) {
+      if (job.attempts >= attempts_max) {
+        TRY_VOID(bury_job(tx, job, died));
+        continue;
+      }
+      ++job.attempts;
+      ++job.fence;
+      job.state = JobState::running;
+      job.lease_until = tx.now + lease;
+      TRY_VOID(
+          tx.db.execute("UPDATE job SET state = 'running', attempts = $1, fence = $2, "
+                        "due_at = $3 WHERE id = $4",
+                        {job.attempts, job.fence, job.lease_until, job.id}));
+      claimed.push_back(std::move(job));
+    }
+    return claimed;
+  });
+}
+
+Result<void> SqlCatalog::extend_lease(const JobLease& lease, std::chrono::milliseconds by) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    TRY_VOID(require_lease(tx, lease));
+    TRY_VOID(
+        tx.db.execute("UPDATE job SET due_at = $1 WHERE id = $2", {tx.now + by, lease.job_id}));
+    return {};
+  });
+}
+
+Result<void> SqlCatalog::complete_job(const JobLease& lease) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY_VOID(require_lease(tx, lease));
+    return remove_job(tx, lease.job_id);
+  });
+}
+
+Result<void> SqlCatalog::fail_job(const JobLease& lease, const Error& reason,
+                                  std::chrono::milliseconds delay) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY(const Job job, require_lease(tx, lease));
+    if (job.attempts >= attempts_max) return bury_job(tx, job, reason);
+    return make_ready(tx, job, tx.now + delay, job.attempts,
+                      std::format("{}: {}", to_string(reason.code), reason.message));
+  });
+}
+
+Result<void> SqlCatalog::put_back_job(const JobLease& lease, std::chrono::milliseconds delay) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    TRY(const Job job, require_lease(tx, lease));
+    return make_ready(tx, job, tx.now + delay, std::max(0, job.attempts - 1), job.last_error);
+  });
+}
+
+Result<std::optional<Timestamp>> SqlCatalog::next_due(Lane lane) {
+  return read([&](Connection& db) {
+    return query_one(db,
+                     "SELECT due_at FROM job WHERE lane = $1 AND due_at IS NOT NULL "
+                     "ORDER BY due_at LIMIT 1",
+                     {to_string(lane)}, [](const Row& row) -> Result<Timestamp> {
+                       return Timestamp{std::chrono::milliseconds{row.integer(0)}};
+                     });
+  });
+}
+
+void SqlCatalog::on_job_ready(std::function<void(Lane)> wake) {
+  const std::unique_lock lock(wake_mutex_);
+  wake_ = std::move(wake);
+}
+
+void SqlCatalog::wake(Lane lane) {
+  const std::shared_lock lock(wake_mutex_);
+  if (wake_) wake_(lane);
+}
+
+Result<Page<Job>> SqlCatalog::list_jobs(const JobFilter& filter, std::string_view cursor,
+                                        std::size_t limit) {
+  return read([&](Connection& db) -> Result<Page<Job>> {
+    // Ids sort by the time they were made, so the last id of a page is its cursor.
+    static const std::string all = select_jobs("id > $1 ORDER BY id LIMIT $2");
+    static const std::string some = select_jobs("id > $1 AND state = $3 ORDER BY id LIMIT $2");
+    Page<Job> page;
+    if (filter.state) {
+      TRY(page.rows, query_all(db, some, {cursor, limit + 1, to_string(*filter.state)}, read_job));
+    } else {
+      TRY(page.rows, query_all(db, all, {cursor, limit + 1}, read_job));
+    }
+    if (page.rows.size() > limit) {
+      page.rows.pop_back();
+      if (!page.rows.empty()) page.next = page.rows.back().id;
+    }
+    return page;
+  });
+}
+
+Result<void> SqlCatalog::retry_job(std::string_view id) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY(const auto job, query_one(tx.db, select_jobs("id = $1"), {id}, read_job));
+    if (!job) return fail(ErrorCode::job_not_found, std::format("No job is {}.", id));
+    if (job->state != JobState::dead)
+      return fail(
+          ErrorCode::job_not_retryable,
+          std::format("The job is {}; only a dead one can be retried.", to_string(job->state)));
+    if (job->kind == JobKind::inspect) {
+      const auto asset_id = AssetId::parse(job->asset_id);
+      if (!asset_id) return bad_row("a job's asset");
+      TRY(auto head, require_asset(tx.db, *asset_id));
+      if (head.state == AssetState::metadata_failed)
+        TRY_VOID(move_asset(tx, head, AssetState::ingested));
+    }
+    return make_ready(tx, *job, tx.now, 0, job->last_error);
+  });
+}
+
+Result<std::vector<JobCount>> SqlCatalog::count_jobs() {
+  return read([&](Connection& db) {
+    return query_all(db, "SELECT lane, state, COUNT(*) FROM job GROUP BY lane, state", {},
+                     read_count);
+  });
+}
+
+Result<void> SqlCatalog::end_all_leases() {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY_VOID(
+        tx.db.execute("UPDATE job SET state = 'ready', run_after = $1, due_at = $1, "
+                      "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END "
+                      "WHERE state = 'running'",
+                      {tx.now}));
+    TRY_VOID(tx.db.execute("UPDATE variant SET lease_until = 0 WHERE blob_key IS NULL"));
+    return {};
+  });
+}
+
+Result<void> SqlCatalog::check() {
+  return read([](Connection& db) -> Result<void> {
+    TRY_VOID(query_one(db, "SELECT number FROM schema_migration LIMIT 1", {}, read_integer));
+    return {};
+  });
+}
+
+}  // namespace calotype

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/sql_steps.hpp"
+
+#include <format>
+
+#include "base/ids.hpp"
+#include "catalog/sql_rows.hpp"
+
+namespace calotype {
+namespace {
+
+Result<AssetHead> read_head(const Row& row) {
+  Columns columns(row);
+  AssetHead head;
+  head.no = columns.integer();
+  const auto digest = Digest::from_bytes(columns.bytes());
+  const auto state = parse_asset_state(columns.view());
+  if (!digest || !state) return bad_row("an asset's digest or state");
+  head.digest = *digest;
+  head.state = *state;
+  head.purge_epoch = columns.integer();
+  head.purging = columns.flag();
+  return head;
+}
+
+std::string_view reason_of(AssetState from, AssetState to) {
+  for (const Transition& step : legal_transitions)
+    if (step.from == from && step.to == to) return step.because;
+  return "";
+}
+
+}  // namespace
+
+Result<std::optional<AssetHead>> find_head(Connection& db, const AssetId& id) {
+  return query_one(db,
+                   "SELECT asset_no, digest, state, purge_epoch, purging FROM asset WHERE id = $1",
+                   {id.text()}, read_head);
+}
+
+Result<AssetHead> require_asset(Connection& db, const AssetId& id) {
+  TRY(auto head, find_head(db, id));
+  if (!head || head->state == AssetState::deleted)
+    return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
+  return *head;
+}
+
+Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const Error* failure) {
+  TRY_VOID(check_transition(head.state, to));
+  std::optional<std::string> code;
+  if (failure) code = to_string(failure->code);
+  // The state in the condition makes a step that somebody else took first an error, not a loss.
+  TRY(const auto seq,
+      query_one(
+          tx.db,
+          "UPDATE asset SET state = $1, updated_at = $2, events = events + 1, "
+          "failure_code = $3, failure_message = $4 "
+          "WHERE asset_no = $5 AND state = $6 RETURNING events",
+          {to_string(to), tx.now, code ? Value(*code) : Value(nullptr),
+           failure ? Value(failure->message) : Value(nullptr), head.no, to_string(head.state)},
+          read_integer));
+  if (!seq)
+    return fail(ErrorCode::illegal_transition,
+                std::format("The asset is no longer {}, so it cannot become {}.",
+                            to_string(head.state), to_string(to)));
+  std::string because(reason_of(head.state, to));
+  if (failure) because += ": " + failure->message;
+  TRY_VOID(add_event(tx, head.no, *seq, head.state, to, because));
+  head.state = to;
+  return {};
+}
+
+Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
+                       std::optional<AssetState> from, AssetState to, std::string_view because) {
+  TRY_VOID(
+      tx.db.execute("INSERT INTO event (asset_no, seq, from_state, to_state, because, at) "
+                    "VALUES ($1, $2, $3, $4, $5, $6)",
+                    {asset_no, seq, from ? Value(to_string(*from)) : Value(nullptr), to_string(to),
+                     because, tx.now}));
+  return {};
+}
+
+Result<void> note_variants_gone(Transaction& tx, const AssetId& id) {
+  TRY(auto head, find_head(tx.db, id));
+  if (!head || head->state != AssetState::variants_ready) return {};
+  TRY(const auto left, query_one(tx.db,
+                                 "SELECT 1 FROM variant WHERE asset_no = $1 "
+                                 "AND blob_key IS NOT NULL LIMIT 1",
+                                 {head->no}, read_integer));
+  if (left) return {};
+  return move_asset(tx, *head, AssetState::metadata_ready);
+}
+
+Result<void> add_job(Transaction& tx, JobKind kind, std::string_view key, std::string_view asset_id,
+                     Timestamp run_after) {
+  TRY(const auto added,
+      tx.db.execute("INSERT INTO job (id, kind, lane, key, asset_id, state, attempts, fence, "
+                    "run_after, due_at, last_error, created_at) "
+                    "VALUES ($1, $2, $3, $4, $5, 'ready', 0, 0, $6, $7, '', $8) "
+                    "ON CONFLICT (key) DO NOTHING",
+                    {new_id(tx.now), to_string(kind), to_string(lane_of(kind)), key, asset_id,
+                     run_after, run_after, tx.now}));
+  if (added > 0) tx.woken.insert(lane_of(kind));
+  return {};
+}
+
+Result<void> remove_job_by_key(Transaction& tx, std::string_view key) {
+  TRY_VOID(tx.db.execute("DELETE FROM job WHERE key = $1", {key}));
+  return {};
+}
+
+std::string asset_job_key(JobKind kind, const AssetId& id) {
+  return std::format("{}:{}", to_string(kind), id.text());
+}
+
+Result<Job> require_lease(Transaction& tx, const JobLease& lease) {
+  TRY(auto job,
+      query_one(tx.db,
+                std::format("SELECT {} FROM job WHERE id = $1 AND fence = $2 AND state = 'running'",
+                            job_columns),
+                {lease.job_id, lease.fence}, read_job));
+  if (!job)
+    return fail(ErrorCode::lease_lost, "The job's lease is over.",
+                std::format("job {}, fence {}", lease.job_id, lease.fence));
+  return *std::move(job);
+}
+
+Result<void> remove_job(Transaction& tx, std::string_view job_id) {
+  TRY_VOID(tx.db.execute("DELETE FROM job WHERE id = $1", {job_id}));
+  return {};
+}
+
+Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
+  if (job.kind == JobKind::expire) TRY_VOID(abandon_purge(tx, job));
+  if (job.kind == JobKind::inspect) {
+    const auto id = AssetId::parse(job.asset_id);
+    if (!id) return bad_row("a job's asset");
+    TRY(auto head, find_head(tx.db, *id));
+    if (!head || head->state == AssetState::deleted) return remove_job(tx, job.id);
+    if (head->state == AssetState::ingested || head->state == AssetState::dedup_check)
+      TRY_VOID(move_asset(tx, *head, AssetState::metadata_failed, &reason));
+  }
+  TRY_VOID(tx.db.execute(
+      "UPDATE job SET state = 'dead', due_at = NULL, fence = fence + 1, last_error = $1 "
+      "WHERE id = $2",
+      {std::format("{}: {}", to_string(reason.code), reason.message), job.id}));
+  return {};
+}
+
+Result<void> abandon_purge(Transaction& tx, const Job& job) {
+  TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1", {job.asset_id}));
+  return {};
+}
+
+Result<void> add_garbage(Transaction& tx, std::string_view blob_key) {
+  TRY_VOID(tx.db.execute("INSERT INTO garbage (blob_key) VALUES ($1) ON CONFLICT DO NOTHING",
+                         {blob_key}));
+  return {};
+}
+
+Result<void> remove_media(Transaction& tx, std::int64_t asset_no) {
+  TRY_VOID(
+      tx.db.execute("INSERT INTO garbage (blob_key) SELECT proof_key FROM media "
+                    "WHERE asset_no = $1 AND proof_key IS NOT NULL ON CONFLICT DO NOTHING",
+                    {asset_no}));
+  TRY_VOID(tx.db.execute("DELETE FROM media WHERE asset_no = $1", {asset_no}));
+  return {};
+}
+
+}  // namespace calotype

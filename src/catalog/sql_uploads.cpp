@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// How assets come into the catalog and leave it.
+#include <format>
+
+#include "base/ids.hpp"
+#include "catalog/sql_catalog.hpp"
+#include "catalog/sql_rows.hpp"
+
+namespace calotype {
+namespace {
+
+Result<AssetRow> load_asset(Connection& db, const AssetId& id) {
+  TRY(auto row,
+      query_one(db, std::format("SELECT {} FROM {} WHERE a.id = $1", asset_columns, asset_source),
+                {id.text()}, read_asset));
+  if (!row) return bad_row("an asset that was just written");
+  return *std::move(row);
+}
+
+Result<std::string> add_upload(Transaction& tx, std::int64_t asset_no, const NewUpload& upload) {
+  std::string id = new_id(tx.now);
+  TRY_VOID(tx.db.execute(
+      "INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at) "
+      "VALUES ($1, $2, $3, $4, $5, $6)",
+      {asset_no, id, upload.file_name, upload.uploader, to_column(upload.tags), tx.now}));
+  return id;
+}
+
+/// 130 bits are the name; that two contents share it is not a case to handle but one to stop at.
+void require_same_content(const AssetHead& head, const Digest& digest) {
+  require(head.digest == digest, "different content has a different asset id");
+}
+
+Result<void> begin_story(Transaction& tx, std::int64_t asset_no, const AssetId& id) {
+  TRY_VOID(add_event(tx, asset_no, 1, std::nullopt, AssetState::ingested, "uploaded"));
+  return add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now);
+}
+
+Result<std::optional<std::int64_t>> insert_asset(Transaction& tx, const AssetId& id,
+                                                 const Digest& digest, std::uint64_t bytes,
+                                                 AssetState state) {
+  return query_one(tx.db,
+                   "INSERT INTO asset (id, digest, bytes, state, purge_epoch, purging, events, "
+                   "created_at, updated_at) VALUES ($1, $2, $3, $4, 0, 0, 1, $5, $6) "
+                   "ON CONFLICT (id) DO NOTHING RETURNING asset_no",
+                   {id.text(), ByteSpan(digest.bytes), bytes, to_string(state), tx.now, tx.now},
+                   read_integer);
+}
+
+}  // namespace
+
+Result<Presence> SqlCatalog::presence(const Digest& digest) {
+  return read([&](Connection& db) -> Result<Presence> {
+    TRY(const auto head, find_head(db, AssetId::of(digest)));
+    if (!head) return Presence{};
+    require_same_content(*head, digest);
+    return Presence{head->state != AssetState::deleted, head->purge_epoch};
+  });
+}
+
+Result<std::optional<Recorded>> SqlCatalog::record_existing(const NewUpload& upload) {
+  using Outcome = Result<std::optional<Recorded>>;
+  return write(Durability::durable, [&](Transaction& tx) -> Outcome {
+    const AssetId id = AssetId::of(upload.digest);
+    TRY(const auto head, find_head(tx.db, id));
+    if (!head || head->state == AssetState::deleted) return std::nullopt;
+    require_same_content(*head, upload.digest);
+    TRY(auto upload_id, add_upload(tx, head->no, upload));
+    TRY(auto asset, load_asset(tx.db, id));
+    return Recorded{std::move(asset), std::move(upload_id), false};
+  });
+}
+
+Result<std::optional<Recorded>> SqlCatalog::record_published(const NewUpload& upload,
+                                                             std::int64_t purge_epoch) {
+  using Outcome = Result<std::optional<Recorded>>;
+  return write(Durability::durable, [&](Transaction& tx) -> Outcome {
+    const AssetId id = AssetId::of(upload.digest);
+    TRY(const auto fresh, insert_asset(tx, id, upload.digest, upload.bytes, AssetState::ingested));
+    bool created = fresh.has_value();
+    std::int64_t asset_no = fresh.value_or(0);
+    if (created) {
+      TRY_VOID(begin_story(tx, asset_no, id));
+    } else {
+      TRY(auto head, find_head(tx.db, id));
+      if (!head) return bad_row("an asset that exists");
+      require_same_content(*head, upload.digest);
+      asset_no = head->no;
+      if (head->state == AssetState::deleted) {
+        if (head->purging || head->purge_epoch != purge_epoch) return std::nullopt;
+        TRY_VOID(move_asset(tx, *head, AssetState::ingested));
+        TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::expire, id)));
+        TRY_VOID(
+            add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now));
+        created = true;
+      }
+    }
+    TRY(auto upload_id, add_upload(tx, asset_no, upload));
+    TRY(auto asset, load_asset(tx.db, id));
+    return Recorded{std::move(asset), std::move(upload_id), created};
+  });
+}
+
+Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view upload_id,
+                                        std::chrono::milliseconds purge_after) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<bool> {
+    TRY(auto head, require_asset(tx.db, id));
+    if (!upload_id.empty()) {
+      TRY(const auto removed, tx.db.execute("DELETE FROM upload WHERE asset_no = $1 AND id = $2",
+                                            {head.no, upload_id}));
+      if (removed == 0)
+        return fail(ErrorCode::upload_not_found,
+                    std::format("The asset has no upload {}.", upload_id));
+      TRY(const auto left, query_one(tx.db, "SELECT 1 FROM upload WHERE asset_no = $1 LIMIT 1",
+                                     {head.no}, read_integer));
+      if (left) return false;
+    } else {
+      TRY_VOID(tx.db.execute("DELETE FROM upload WHERE asset_no = $1", {head.no}));
+    }
+    TRY_VOID(move_asset(tx, head, AssetState::deleted));
+    TRY_VOID(remove_media(tx, head.no));
+    TRY_VOID(
+        tx.db.execute("INSERT INTO garbage (blob_key) SELECT blob_key FROM variant "
+                      "WHERE asset_no = $1 AND blob_key IS NOT NULL ON CONFLICT DO NOTHING",
+                      {head.no}));
+    TRY_VOID(tx.db.execute("DELETE FROM variant WHERE asset_no = $1", {head.no}));
+    TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
+    TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
+                     tx.now + purge_after));
+    return true;
+  });
+}
+
+Result<bool> SqlCatalog::begin_purge(const AssetId& id) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<bool> {
+    TRY(const auto marked, tx.db.execute("UPDATE asset SET purge_epoch = purge_epoch + 1, "
+                                         "purging = 1 WHERE id = $1 AND state = 'DELETED'",
+                                         {id.text()}));
+    return marked > 0;
+  });
+}
+
+Result<void> SqlCatalog::finish_purge(const AssetId& id) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1", {id.text()}));
+    return {};
+  });
+}
+
+Result<bool> SqlCatalog::adopt_orphan(const Digest& digest, std::uint64_t bytes) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<bool> {
+    const AssetId id = AssetId::of(digest);
+    TRY(const auto fresh, insert_asset(tx, id, digest, bytes, AssetState::deleted));
+    if (fresh) {
+      TRY_VOID(add_event(tx, *fresh, 1, std::nullopt, AssetState::deleted,
+                         "its bytes were found without an owner"));
+    } else {
+      TRY(const auto head, find_head(tx.db, id));
+      if (!head || head->state != AssetState::deleted) return false;
+    }
+    TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(), tx.now));
+    return true;
+  });
+}
+
+}  // namespace calotype

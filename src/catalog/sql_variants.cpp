@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Variants and the leases to make them. A row without a blob is a lease; its fence only grows, and
+// what is stored has to come under the newest.
+#include <format>
+
+#include "catalog/sql_catalog.hpp"
+#include "catalog/sql_rows.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::string_view this_variant =
+    "asset_no = (SELECT asset_no FROM asset WHERE id = $1) AND recipe = $2 AND version = $3";
+
+const std::string& select_variant() {
+  static const std::string sql = std::format(
+      "SELECT {} FROM variant v JOIN asset a USING (asset_no) WHERE a.id = $1 "
+      "AND v.recipe = $2 AND v.version = $3 AND v.blob_key IS NOT NULL",
+      variant_columns);
+  return sql;
+}
+
+Result<std::optional<VariantRow>> load_variant(Connection& db, const VariantKey& key) {
+  return query_one(db, select_variant(), {key.asset_id.text(), key.recipe, key.version},
+                   read_variant);
+}
+
+struct Expired {
+  std::int64_t asset_no = 0;
+  std::string asset_id, recipe, version, blob_key;
+};
+
+Result<Expired> read_expired(const Row& row) {
+  Columns columns(row);
+  Expired expired;
+  expired.asset_no = columns.integer();
+  expired.asset_id = columns.text();
+  expired.recipe = columns.text();
+  expired.version = columns.text();
+  expired.blob_key = columns.text();
+  return expired;
+}
+
+}  // namespace
+
+Result<std::optional<VariantRow>> SqlCatalog::find_variant(const VariantKey& key) {
+  return read([&](Connection& db) { return load_variant(db, key); });
+}
+
+Result<std::vector<VariantRow>> SqlCatalog::variants_of(const AssetId& id) {
+  return read([&](Connection& db) {
+    static const std::string sql = std::format(
+        "SELECT {} FROM variant v JOIN asset a USING (asset_no) WHERE a.id = $1 "
+        "AND v.blob_key IS NOT NULL ORDER BY v.recipe, v.version",
+        variant_columns);
+    return query_all(db, sql, {id.text()}, read_variant);
+  });
+}
+
+Result<std::variant<VariantRow, VariantLease, VariantCatalog::Busy>> SqlCatalog::claim_variant(
+    const VariantKey& key, std::chrono::milliseconds lease) {
+  using Outcome = Result<std::variant<VariantRow, VariantLease, Busy>>;
+  return write(Durability::relaxed, [&](Transaction& tx) -> Outcome {
+    TRY(const auto head, require_asset(tx.db, key.asset_id));
+    if (head.state != AssetState::metadata_ready && head.state != AssetState::variants_ready)
+      return fail(ErrorCode::asset_not_found, "The asset has no metadata any more.");
+    TRY(auto stored, load_variant(tx.db, key));
+    if (stored) return *std::move(stored);
+    TRY(const auto fence,
+        query_one(tx.db,
+                  "INSERT INTO variant (asset_no, recipe, version, fence, lease_until) "
+                  "VALUES ($1, $2, $3, 1, $4) ON CONFLICT (asset_no, recipe, version) DO UPDATE "
+                  "SET fence = variant.fence + 1, lease_until = $5 "
+                  "WHERE variant.blob_key IS NULL AND variant.lease_until <= $6 RETURNING fence",
+                  {head.no, key.recipe, key.version, tx.now + lease, tx.now + lease, tx.now},
+                  read_integer));
+    if (fence) return VariantLease{key, *fence};
+    TRY(const auto until,
+        query_one(tx.db, std::format("SELECT lease_until FROM variant WHERE {}", this_variant),
+                  {key.asset_id.text(), key.recipe, key.version}, read_integer));
+    return Busy{Timestamp{std::chrono::milliseconds{until.value_or(0)}}};
+  });
+}
+
+Result<void> SqlCatalog::store_variant(const VariantLease& lease, const VariantRow& row) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    // Whatever the answer, a blob that is not recorded here is garbage from now on.
+    const auto refuse = [&](std::unexpected<Error> error) -> Result<void> {
+      TRY_VOID(add_garbage(tx, row.blob_key));
+      tx.commit_anyway = true;
+      return error;
+    };
+    TRY(auto head, find_head(tx.db, lease.key.asset_id));
+    const bool ready = head && (head->state == AssetState::metadata_ready ||
+                                head->state == AssetState::variants_ready);
+    if (!ready) return refuse(fail(ErrorCode::asset_not_found, "The asset is gone."));
+    TRY(const auto stored,
+        tx.db.execute("UPDATE variant SET blob_key = $1, digest = $2, bytes = $3, width = $4, "
+                      "height = $5, media_type = $6, created_at = $7, last_access_at = $8, "
+                      "lease_until = 0 WHERE asset_no = $9 AND recipe = $10 AND version = $11 "
+                      "AND fence = $12 AND blob_key IS NULL",
+                      {row.blob_key, ByteSpan(row.digest.bytes), row.bytes, row.width, row.height,
+                       row.media_type, row.created_at, row.last_access_at, head->no,
+                       lease.key.recipe, lease.key.version, lease.fence}));
+    if (stored == 0)
+      return refuse(fail(ErrorCode::lease_lost, "Somebody else makes this variant now."));
+    if (head->state == AssetState::metadata_ready)
+      TRY_VOID(move_asset(tx, *head, AssetState::variants_ready));
+    return {};
+  });
+}
+
+Result<void> SqlCatalog::release_variant(const VariantLease& lease) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    // The row stays, with its fence, so that a later lease gets a higher one.
+    TRY_VOID(tx.db.execute(
+        std::format("UPDATE variant SET lease_until = 0 WHERE {} AND fence = $4 "
+                    "AND blob_key IS NULL",
+                    this_variant),
+        {lease.key.asset_id.text(), lease.key.recipe, lease.key.version, lease.fence}));
+    return {};
+  });
+}
+
+Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    static const std::string sql = std::format(
+        "UPDATE variant SET last_access_at = $4 WHERE {} AND last_access_at < $4", this_variant);
+    for (const Access& access : accesses)
+      TRY_VOID(tx.db.execute(
+          sql, {access.key.asset_id.text(), access.key.recipe, access.key.version, access.at}));
+    return {};
+  });
+}
+
+Result<std::size_t> SqlCatalog::expire_variants(Timestamp before, std::size_t limit) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<std::size_t> {
+    TRY(const auto expired,
+        query_all(tx.db,
+                  "SELECT v.asset_no, a.id, v.recipe, v.version, v.blob_key FROM variant v "
+                  "JOIN asset a USING (asset_no) WHERE v.blob_key IS NOT NULL "
+                  "AND v.last_access_at < $1 ORDER BY v.last_access_at LIMIT $2",
+                  {before, limit}, read_expired));
+    for (const Expired& variant : expired) {
+      TRY_VOID(add_garbage(tx, variant.blob_key));
+      TRY_VOID(
+          tx.db.execute("DELETE FROM variant WHERE asset_no = $1 AND recipe = $2 AND version = $3",
+                        {variant.asset_no, variant.recipe, variant.version}));
+      TRY_VOID(note_variants_gone(tx, *AssetId::parse(variant.asset_id)));
+    }
+    return expired.size();
+  });
+}
+
+Result<void> SqlCatalog::drop_variant(const VariantKey& key) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY(const auto stored, load_variant(tx.db, key));
+    if (!stored) return {};
+    TRY_VOID(add_garbage(tx, stored->blob_key));
+    TRY_VOID(tx.db.execute(std::format("DELETE FROM variant WHERE {}", this_variant),
+                           {key.asset_id.text(), key.recipe, key.version}));
+    return note_variants_gone(tx, key.asset_id);
+  });
+}
+
+}  // namespace calotype
