@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/setting_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "asset/parameter.hpp"
+
+namespace calotype {
+namespace {
+
+using enum SettingType;
+
+constexpr std::uint64_t day_ms = 24ULL * 3'600 * 1'000;
+constexpr std::uint64_t year_ms = 365 * day_ms;
+
+constexpr std::array table = {
+    SettingSpec{"data", text, "data", "The folder of everything that is kept. One server owns it."},
+    SettingSpec{"catalog", text, "", "The catalog, as sqlite:PATH. Empty: catalog.db in data."},
+    SettingSpec{"blobs", text, "", "The bytes, as folder:PATH. Empty: blobs in data."},
+
+    SettingSpec{"http.listen", text, "127.0.0.1:8080",
+                "HOST:PORT. Port 0 takes a free one. Elsewhere than loopback it needs API keys."},
+    SettingSpec{"http.io_threads", whole, "0",
+                "Threads that read and write sockets. 0: one a core, at most 4.", 0, 256},
+    SettingSpec{"http.connections_max", whole, "10000",
+                "Connections open at once; more are answered 503.", 1, 1'000'000},
+    SettingSpec{"http.request_header_timeout", duration, "10s",
+                "For a request's header to arrive whole.", 1, day_ms},
+    SettingSpec{"http.idle_timeout", duration, "75s", "For the next request on a connection.", 1,
+                day_ms},
+    SettingSpec{"http.body_timeout", duration, "30s",
+                "For the next bytes of a body to arrive, or to be taken.", 1, day_ms},
+    SettingSpec{"http.body_rate_min", bytes, "1KiB",
+                "Bytes a second below which a transfer is ended, over body_timeout."},
+    SettingSpec{"http.cors_origins", list, "*",
+                "Origins whose pages may read the answers; * for any, empty for none."},
+    SettingSpec{"http.drain_max", duration, "10s",
+                "For what is in flight when the server is told to stop.", 0, day_ms},
+
+    SettingSpec{"ingest.max_bytes", bytes, "16GiB", "The largest file that is accepted.", 1},
+    SettingSpec{"ingest.lane_threads", whole, "64",
+                "Uploads that are written to disk at the same moment.", 1, 1'024},
+
+    SettingSpec{"render.program", text, "",
+                "The renderer's executable. Empty: calotype-renderer beside calotype."},
+    SettingSpec{"render.processes", whole, "0", "Renderers. 0: one a core.", 0, 256},
+    SettingSpec{"render.sandbox", choice, "on",
+                "off decodes untrusted pictures without a sandbox: only where none can be had.", 0,
+                0, "on off"},
+    SettingSpec{"render.process_memory_max", bytes, "1GiB",
+                "Memory of one renderer; past it the picture is refused.", 64 << 20},
+    SettingSpec{"render.render_timeout", duration, "20s", "For one variant, its decode included.",
+                1, day_ms},
+    SettingSpec{"render.inspect_timeout", duration, "30s", "For the inspection of one original.", 1,
+                day_ms},
+    SettingSpec{"render.renders_per_process", whole, "2000",
+                "Pictures that a renderer makes before it is replaced.", 1, 1'000'000'000},
+    SettingSpec{"render.process_growth_max", bytes, "256MiB",
+                "Growth of a renderer's memory before it is replaced.", 1 << 20},
+    SettingSpec{"render.queue_max", whole, "256", "Renders that wait; more are answered 503.", 1,
+                1'000'000},
+    SettingSpec{"render.queue_bytes_max", bytes, "8GiB",
+                "Estimated memory of the renders that wait.", 1 << 20},
+    SettingSpec{"render.output_bytes_max", bytes, "64MiB", "The largest variant.", 1 << 10},
+    SettingSpec{"render.input_pixels_max", whole, "200000000",
+                "Pixels of an original, over all its pages.", 1},
+    SettingSpec{"render.output_side_max", whole, "8192", "Width or height of a variant, in pixels.",
+                1, 65'535},
+    SettingSpec{"render.output_pixels_max", whole, "40000000", "Pixels of a variant.", 1},
+
+    SettingSpec{"delivery.hot_bytes_max", bytes, "256MiB",
+                "Memory for variants that are sent without asking anybody."},
+    SettingSpec{"delivery.in_memory_bytes_max", bytes, "4MiB",
+                "Variants up to this size are sent from memory, larger ones from their file."},
+    SettingSpec{"delivery.write_behind_bytes_max", bytes, "256MiB",
+                "Variants that are sent already and still to be stored."},
+    SettingSpec{"delivery.renders_waiting_max", whole, "64",
+                "Distinct variants that are being made at the same moment.", 1, 100'000},
+    SettingSpec{"delivery.wait_max", duration, "30s", "For a variant that has to be made.", 1,
+                day_ms},
+    SettingSpec{"delivery.require_signature", flag, "false",
+                "Whether variant URLs must be signed (calotype sign)."},
+    SettingSpec{"delivery.signing_key", text, "", "The secret that they are signed with.", 0, 0, "",
+                true},
+
+    SettingSpec{"jobs.metadata_concurrency", whole, "2", "Inspections at the same moment.", 1, 256},
+    SettingSpec{"jobs.maintenance_concurrency", whole, "1", "Upkeep jobs at the same moment.", 1,
+                64},
+
+    SettingSpec{"lifecycle.grace", duration, "1h", "Age before bytes without an owner are removed.",
+                0, 100 * year_ms},
+    SettingSpec{"lifecycle.variant_max_age", duration, "180d",
+                "Time without an access before a variant is removed.", 1, 100 * year_ms},
+    SettingSpec{"lifecycle.scrub_interval", duration, "1h",
+                "Between two searches for what can be removed.", 100, year_ms},
+
+    SettingSpec{"log.format", choice, "text", "Lines for people, or JSON.", 0, 0, "text json"},
+    SettingSpec{"log.level", choice, "info", "The least that is worth a line.", 0, 0,
+                "debug info warn error off"},
+};
+
+/// The number at the front and what follows it; nothing where it does not begin with a digit or is
+/// past 2^64.
+struct Measure {
+  std::uint64_t number;
+  std::string_view unit;
+};
+std::optional<Measure> split_measure(std::string_view text) {
+  Measure measure{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), measure.number);
+  if (error != std::errc{}) return std::nullopt;
+  measure.unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  return measure;
+}
+
+std::optional<std::uint64_t> times(std::uint64_t number, std::uint64_t factor) {
+  std::uint64_t product = 0;
+  if (__builtin_mul_overflow(number, factor, &product)) return std::nullopt;
+  return product;
+}
+
+/// Levenshtein's distance, by rows.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+/// "a b c" as "a, b or c".
+std::string alternatives(std::string_view names) {
+  std::string out;
+  while (!names.empty()) {
+    const auto end = names.find(' ');
+    const bool is_last = end == std::string_view::npos;
+    if (!out.empty()) out += is_last ? " or " : ", ";
+    out += names.substr(0, end);
+    names.remove_prefix(is_last ? names.size() : end + 1);
+  }
+  return out;
+}
+
+std::string what_is_allowed(const SettingSpec& spec) {
+  const auto bounded = [&](std::string what) {
+    if (spec.max == UINT64_MAX)
+      return spec.min == 0 ? what : what + " of at least " + std::to_string(spec.min);
+    return what + " from " + std::to_string(spec.min) + " to " + std::to_string(spec.max);
+  };
+  switch (spec.type) {
+    case text:
+      return "text";
+    case whole:
+      return bounded("a whole number");
+    case flag:
+      return "true or false";
+    case bytes:
+      return "a size like 1024, 64KiB, 16MiB or 2GB" +
+             (spec.min > 1 ? ", at least " + std::to_string(spec.min) : std::string{});
+    case duration:
+      return "a duration like 250ms, 10s, 5m, 1h or 180d";
+    case list:
+      return "names joined by commas";
+    case choice:
+      return alternatives(spec.choices);
+  }
+  std::unreachable();
+}
+
+bool is_allowed(const SettingSpec& spec, std::string_view value) {
+  const auto within = [&](std::optional<std::uint64_t> number) {
+    return number && *number >= spec.min && *number <= spec.max;
+  };
+  switch (spec.type) {
+    case text:
+    case list:
+      return true;
+    case flag:
+      return parse_flag(value).has_value();
+    case bytes:
+      return within(parse_bytes(value));
+    case whole: {
+      const auto measure = split_measure(value);
+      return measure && measure->unit.empty() && within(measure->number);
+    }
+    case duration: {
+      const auto time = parse_duration(value);
+      return time && within(static_cast<std::uint64_t>(time->count()));
+    }
+    case choice: {
+      const std::string padded = " " + std::string(spec.choices) + " ";
+      return !value.empty() && !value.contains(' ') &&
+             padded.contains(" " + std::string(value) + " ");
+    }
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+std::span<const SettingSpec> setting_table() {
+  return table;
+}
+
+const SettingSpec* find_setting(std::string_view key) {
+  const auto place = std::ranges::find(table, key, &SettingSpec::key);
+  return place == table.end() ? nullptr : &*place;
+}
+
+std::optional<std::string> nearest_setting(std::string_view key) {
+  constexpr std::size_t alike = 4;
+  const SettingSpec* best = nullptr;
+  std::size_t best_distance = alike + 1;
+  for (const SettingSpec& spec : table) {
+    // What stands after the section is often all that somebody remembers.
+    const auto tail = spec.key.substr(spec.key.find('.') + 1);
+    const std::size_t away = tail == key ? 0 : distance(key, spec.key);
+    if (away < best_distance && away < spec.key.size() / 2 + 1) {
+      best = &spec;
+      best_distance = away;
+    }
+  }
+  if (!best) return std::nullopt;
+  return std::string(best->key);
+}
+
+std::string environment_name(std::string_view key) {
+  std::string name = "CALOTYPE_";
+  for (const char c : key) {
+    const bool is_lower = c >= 'a' && c <= 'z';
+    name += c == '.' || c == '-' ? '_' : is_lower ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  const auto measure = split_measure(text);
+  if (!measure) return std::nullopt;
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 10> units = {
+      {{"", 1},
+       {"B", 1},
+       {"KB", 1'000},
+       {"KiB", 1ULL << 10},
+       {"MB", 1'000'000},
+       {"MiB", 1ULL << 20},
+       {"GB", 1'000'000'000},
+       {"GiB", 1ULL << 30},
+       {"TB", 1'000'000'000'000},
+       {"TiB", 1ULL << 40}}};
+  for (const auto& [unit, factor] : units)
+    if (unit == measure->unit) return times(measure->number, factor);
+  return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  const auto measure = split_measure(text);
+  if (!measure) return std::nullopt;
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> units = {
+      {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", day_ms}}};
+  for (const auto& [unit, factor] : units) {
+    if (unit != measure->unit) continue;
+    const auto ms = times(measure->number, factor);
+    if (!ms || *ms > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
+    return std::chrono::milliseconds{static_cast<std::int64_t>(*ms)};
+  }
+  return std::nullopt;
+}
+
+std::optional<bool> parse_flag(std::string_view text) {
+  if (text == "true" || text == "on" || text == "1") return true;
+  if (text == "false" || text == "off" || text == "0") return false;
+  return std::nullopt;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const auto end = text.find(',');
+    auto item = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+  }
+  return items;
+}
+
+Result<void> check_value(const SettingSpec& spec, std::string_view value) {
+  if (is_allowed(spec, value)) return {};
+  return fail(ErrorCode::bad_config, std::string(spec.key) + " must be " + what_is_allowed(spec) +
+                                         ", not " + (spec.secret ? "that" : quoted(value)) + ".");
+}
+
+}  // namespace calotype
