@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server as a whole: what it is made of, and how to run it.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+
+#include "asset/preset.hpp"
+#include "blobs/folder_store.hpp"
+#include "catalog/open_catalog.hpp"
+#include "http/server.hpp"
+#include "jobs/runner.hpp"
+#include "pipeline/deliver.hpp"
+#include "pipeline/ingest.hpp"
+#include "pipeline/scrub.hpp"
+#include "render/renderer_pool.hpp"
+
+namespace calotype {
+
+struct AppSettings {
+  std::filesystem::path data;  // one server at a time owns this folder
+  CatalogSettings catalog;
+  FolderSettings blobs;
+  RenderSettings render;
+  IngestSettings ingest;
+  DeliverSettings deliver;
+  JobSettings jobs;
+  ScrubSettings scrub;
+  std::chrono::milliseconds scrub_interval{std::chrono::hours{1}};
+  HttpSettings http;
+  PresetTable presets;
+  std::chrono::milliseconds drain_max{10'000};  // for what is in flight at SIGTERM or SIGINT
+};
+
+/// Serves until SIGTERM or SIGINT, then drains; a second signal ends the draining. bad_config,
+/// sandbox_unavailable, catalog_failed, storage_failed where it cannot start, with a message that
+/// says what to do.
+Result<void> serve(const AppSettings& settings);
+
+}  // namespace calotype
