@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where pictures are made: a few sandboxed processes, and the bounded queue before them. Requests
-// for outputs of the same source that are queued together, or that arrive while one of them is being
-// made, share one decode. A process that crashes, hangs or runs over a limit costs the one output it
-// was making; the others of its batch are tried once more, each alone, in a fresh process.
+// for outputs of the same source that are queued together, or that arrive while one of them is
+// being made, share one decode. A process that crashes, hangs or runs over a limit costs the one
+// output it was making; the others of its batch are tried once more, each alone, in a fresh
+// process.
 //
 // Everything here may be called from any thread, and blocks unless it says otherwise.
 #pragma once
@@ -35,10 +36,10 @@ struct RenderSettings {
   std::uint64_t process_memory_max = 1ULL << 30;
   std::chrono::milliseconds render_timeout{20'000};  // for one output, its decode included
   std::chrono::milliseconds inspect_timeout{30'000};
-  int renders_per_process = 2'000;                    // then it is replaced
-  std::uint64_t process_growth_max = 256ULL << 20;    // resident bytes above those at its start
-  int queue_max = 256;                                // requests waiting
-  std::uint64_t queue_bytes_max = 8ULL << 30;         // the sum of their estimates
+  int renders_per_process = 2'000;                  // then it is replaced
+  std::uint64_t process_growth_max = 256ULL << 20;  // resident bytes above those at its start
+  int queue_max = 256;                              // requests waiting
+  std::uint64_t queue_bytes_max = 8ULL << 30;       // the sum of their estimates
   RenderLimits limits;
   std::uint64_t output_bytes_max = 64ULL << 20;
 

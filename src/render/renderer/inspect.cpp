@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The picture is decoded at the scale that the proof needs, which reads every byte and so finds
+// what is cut off; the placeholder is made from the proof's pixels.
+#include "render/renderer/inspect.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/encoding.hpp"
+#include "render/renderer/color.hpp"
+#include "render/renderer/jpeg_codec.hpp"
+#include "render/renderer/media_type.hpp"
+#include "render/renderer/metadata.hpp"
+#include "render/renderer/original.hpp"
+#include "render/renderer/thumbhash.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr Size proof_box{640, 1'280};
+constexpr int proof_quality = 92;
+constexpr double proof_share_max = 0.7;  // of a side: above it the original is as good
+constexpr Size placeholder_box{100, 100};
+
+/// Never enlarged.
+Size fit(Size size, Size box) {
+  const double share = std::min({1.0, static_cast<double>(box.width) / size.width,
+                                 static_cast<double>(box.height) / size.height});
+  const auto side = [&](std::uint32_t length) {
+    return std::max(1U, static_cast<std::uint32_t>(std::lround(length * share)));
+  };
+  return {side(size.width), side(size.height)};
+}
+
+std::string base64_of(const std::string& bytes) {
+  return to_base64(as_bytes(bytes));
+}
+
+MediaInfo media_of(const OriginalFacts& facts) {
+  MediaInfo media;
+  media.renderable = true;
+  media.width = facts.upright().width;
+  media.height = facts.upright().height;
+  media.orientation = static_cast<std::uint8_t>(facts.orientation);
+  media.bits_per_channel = facts.bits_per_channel;
+  media.channels = facts.channels;
+  media.has_alpha = facts.has_alpha;
+  media.pages = facts.pages;
+  media.color_space = facts.color_space;
+  if (!facts.icc_profile.empty()) media.icc_profile = describe_profile(facts.icc_profile);
+  return media;
+}
+
+}  // namespace
+
+Outcome<Inspection> inspect_bytes(Bytes bytes, std::uint64_t pixels_max) {
+  Inspection inspection;
+  auto original = Original::open(bytes, pixels_max);
+  if (!original && original.error().status != wire::Status::unsupported)
+    return std::unexpected(original.error());
+  if (original) inspection.media = media_of(original->facts());
+  inspection.media.media_type = media_type_of_bytes(bytes);
+  inspection.media.metadata_json = "{}";
+  if (!original) return inspection;
+  inspection.media.metadata_json = metadata_json(bytes);
+
+  const Size whole = original->facts().upright();
+  const Size proof_size = fit(whole, proof_box);
+  const bool wants_proof = !original->facts().has_alpha &&
+                           proof_size.width < whole.width * proof_share_max &&
+                           proof_size.height < whole.height * proof_share_max;
+  TRY(const Bitmap* small, original->scaled(proof_size, proof_size, false));
+  if (wants_proof) {
+    TRY(std::string proof, encode_jpeg(*small, proof_quality, true));
+    inspection.proof = ProofPicture{std::move(proof), proof_size.width, proof_size.height};
+  }
+  TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box), proof_size, false));
+  inspection.media.placeholder = base64_of(thumb_hash(*tiny));
+  return inspection;
+}
+
+}  // namespace calotype

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source, opened: what it is, and pictures of it at any size, upright and in sRGB. Each picture
+// is made from the smallest thing in hand that is good enough: a picture made before that is at
+// least twice as large, what was decoded before, or a new decode at the smallest scale that will
+// do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "asset/recipe.hpp"
+#include "render/renderer/picture.hpp"
+#include "render/renderer/vips_pictures.hpp"
+
+namespace calotype {
+
+struct OriginalFacts {
+  ImageFormat format = ImageFormat::jpeg;
+  Size stored;
+  int orientation = 1;
+  bool has_alpha = false;
+  std::uint8_t channels = 3;
+  std::uint8_t bits_per_channel = 8;
+  std::uint32_t pages = 1;
+  std::string color_space;
+  std::vector<std::uint8_t> icc_profile;
+
+  Size upright() const { return lies_on_side(orientation) ? stored.turned() : stored; }
+};
+
+class Original {
+ public:
+  /// Reads the header. unsupported where the format is none of ours; `bytes` outlive this.
+  static Outcome<Original> open(Bytes bytes, std::uint64_t pixels_max);
+
+  const OriginalFacts& facts() const { return facts_; }
+  /// `from_proof`: the source is a proof, small and clean, for which a tighter scale is good
+  /// enough. `largest` is what will be wanted of it, as far as is known, so that one decode does
+  /// for all. The pointer is good until the next call.
+  Outcome<const Bitmap*> scaled(Size size, Size largest, bool from_proof);
+
+ private:
+  Outcome<Bitmap> make(Size stored_size, Size stored_largest, bool from_proof);
+
+  Bytes bytes_;
+  OriginalFacts facts_;
+  bool converts_ = false;                // the direct path has to convert colours
+  std::unique_ptr<VipsSource> general_;  // none on the direct path
+  Bitmap decoded_;                       // of the direct path, as stored
+  std::vector<Bitmap> made_;             // upright, sRGB; largest first
+};
+
+/// By the first bytes, and for HEIF by its brands.
+std::optional<ImageFormat> sniff_format(Bytes bytes);
+
+}  // namespace calotype

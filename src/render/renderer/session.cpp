@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// One source is in hand at a time, with what was decoded of it. Outputs are read from the socket
+// before each one is begun, so that what arrives meanwhile is put in its place: the largest is made
+// first, because smaller ones can be made from it.
+#include "render/renderer/session.hpp"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <vector>
+
+#include "render/renderer/inspect.hpp"
+#include "render/renderer/make_picture.hpp"
+#include "render/renderer/original.hpp"
+#include "render/renderer/sandbox.hpp"
+#include "render/renderer/warm_up.hpp"
+#include "render/wire.hpp"
+
+namespace calotype {
+namespace {
+
+/// The source's bytes, mapped. A file that shrinks ends the process: the server sees a crash.
+class MappedSource {
+ public:
+  static std::optional<MappedSource> map(int fd, std::uint64_t bytes) {
+    struct stat facts{};
+    if (::fstat(fd, &facts) != 0 || static_cast<std::uint64_t>(facts.st_size) < bytes)
+      return std::nullopt;
+    MappedSource source;
+    source.length_ = static_cast<std::size_t>(bytes);
+    if (bytes == 0) return source;
+    source.start_ = ::mmap(nullptr, source.length_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (source.start_ == MAP_FAILED) {
+      source.start_ = nullptr;
+      return std::nullopt;
+    }
+    return source;
+  }
+  ~MappedSource() {
+    if (start_ != nullptr) ::munmap(start_, length_);
+  }
+  MappedSource(MappedSource&& other) noexcept
+      : start_(std::exchange(other.start_, nullptr)), length_(other.length_) {}
+  MappedSource& operator=(MappedSource&& other) noexcept {
+    std::swap(start_, other.start_);
+    std::swap(length_, other.length_);
+    return *this;
+  }
+  Bytes bytes() const { return {static_cast<const std::uint8_t*>(start_), length_}; }
+
+ private:
+  MappedSource() = default;
+  void* start_ = nullptr;
+  std::size_t length_ = 0;
+};
+
+Outcome<void> write_all(int fd, std::string_view content, std::uint64_t& offset) {
+  while (!content.empty()) {
+    const ssize_t count = ::pwrite(fd, content.data(), content.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EFBIG)
+      return failed(wire::Status::output_bytes_max, "the picture is too long");
+    if (count <= 0) return failed(wire::Status::refused, std::strerror(errno));
+    content.remove_prefix(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+class Session {
+ public:
+  Session(const DecoderHook& hook, const wire::Configure& settings)
+      : hook_(hook), settings_(settings) {}
+
+  /// Until the server closes.
+  void run();
+
+ private:
+  struct Task {
+    wire::Output output;
+    UniqueFd fd;
+    std::uint64_t pixels() const {
+      return std::uint64_t{output.scaled_width} * output.scaled_height;
+    }
+  };
+
+  bool take(wire::Message message);
+  void make_all();
+  void make(Task task, Size largest);
+  Outcome<std::string> picture_for(const Task& task, Size largest);
+  void inspect(std::uint64_t id, const UniqueFd& output);
+  Outcome<void> write_inspection(wire::Inspected answer, const Inspection& inspection, int fd);
+  void call_hook(std::uint64_t id, int fd);
+  template <class Body>
+  void answer(wire::Kind kind, const Body& body, std::string_view text = {}) {
+    if (!wire::send(wire::socket_fd, kind, body, text)) ::_exit(0);  // the server has gone
+  }
+  void answer_failure(std::uint64_t id, const Failure& failure) {
+    answer(wire::Kind::failed, wire::Failed{id, failure.status, 0}, failure.text);
+  }
+
+  const DecoderHook hook_;
+  const wire::Configure settings_;
+  std::optional<MappedSource> source_;
+  std::optional<Original> original_;  // refers to source_
+  std::optional<Failure> open_failure_;
+  std::vector<Task> tasks_;
+};
+
+void Session::run() {
+  for (;;) {
+    auto message = wire::receive(wire::socket_fd, true, true);
+    if (!message || !*message || !take(std::move(**message))) return;
+    make_all();
+  }
+}
+
+/// False where the server makes no sense.
+bool Session::take(wire::Message message) {
+  switch (message.kind()) {
+    case wire::Kind::source: {
+      const auto body = message.body_as<wire::Source>();
+      if (!body || !message.fd) return false;
+      original_.reset();
+      open_failure_.reset();
+      source_ = MappedSource::map(message.fd.get(), body->bytes);
+      if (!source_) open_failure_ = Failure{wire::Status::refused, "the source cannot be mapped"};
+      return true;
+    }
+    case wire::Kind::output: {
+      const auto body = message.body_as<wire::Output>();
+      if (!body || !message.fd) return false;
+      tasks_.push_back({*body, std::move(message.fd)});
+      return true;
+    }
+    case wire::Kind::inspect: {
+      const auto body = message.body_as<wire::Inspect>();
+      if (!body || !message.fd) return false;
+      inspect(body->id, message.fd);
+      return true;
+    }
+    case wire::Kind::release:
+      original_.reset();
+      source_.reset();
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Session::make_all() {
+  while (!tasks_.empty()) {
+    for (;;) {
+      auto message = wire::receive(wire::socket_fd, false, true);
+      if (!message) ::_exit(0);
+      if (!*message) break;
+      if ((*message)->kind() != wire::Kind::output || !take(std::move(**message))) ::_exit(1);
+    }
+    const auto largest = std::ranges::max_element(tasks_, {}, &Task::pixels);
+    Size covering;
+    for (const Task& task : tasks_) {
+      covering.width = std::max(covering.width, task.output.scaled_width);
+      covering.height = std::max(covering.height, task.output.scaled_height);
+    }
+    Task task = std::move(*largest);
+    tasks_.erase(largest);
+    make(std::move(task), covering);
+  }
+}
+
+void Session::call_hook(std::uint64_t id, int fd) {
+  if (hook_.before_decode != nullptr && source_)
+    hook_.before_decode(source_->bytes(), wire::socket_fd, id, fd);
+}
+
+Outcome<std::string> Session::picture_for(const Task& task, Size largest) {
+  const auto plan = wire::from_wire(task.output);
+  if (!plan) return failed(wire::Status::refused, "a plan that makes no sense");
+  const std::uint32_t side_max = settings_.output_side_max;
+  if (plan->output_width > side_max || plan->output_height > side_max)
+    return failed(wire::Status::output_side_max, "");
+  if (!source_) return failed(wire::Status::refused, "no source");
+  if (!original_ && !open_failure_) {
+    auto opened = Original::open(source_->bytes(), settings_.input_pixels_max);
+    if (opened)
+      original_ = std::move(*opened);
+    else
+      open_failure_ = opened.error();
+  }
+  if (open_failure_) return std::unexpected(*open_failure_);
+  return make_picture(*original_, *plan, largest);
+}
+
+void Session::make(Task task, Size largest) {
+  const std::uint64_t id = task.output.id;
+  answer(wire::Kind::began, wire::Began{id});
+  call_hook(id, task.fd.get());
+  const auto picture = picture_for(task, largest);
+  if (!picture) return answer_failure(id, picture.error());
+  std::uint64_t length = 0;
+  if (const auto written = write_all(task.fd.get(), *picture, length); !written)
+    return answer_failure(id, written.error());
+  task.fd.reset();
+  answer(wire::Kind::made, wire::Made{id, length});
+}
+
+void Session::inspect(std::uint64_t id, const UniqueFd& output) {
+  answer(wire::Kind::began, wire::Began{id});
+  call_hook(id, output.get());
+  if (!source_) return answer_failure(id, {wire::Status::refused, "no source"});
+  const auto inspection = inspect_bytes(source_->bytes(), settings_.input_pixels_max);
+  if (!inspection) return answer_failure(id, inspection.error());
+  wire::Inspected body{};
+  body.id = id;
+  if (const auto written = write_inspection(body, *inspection, output.get()); !written)
+    answer_failure(id, written.error());
+}
+
+Outcome<void> Session::write_inspection(wire::Inspected body, const Inspection& inspection,
+                                        int fd) {
+  const MediaInfo& media = inspection.media;
+  const std::string nothing;
+  const std::string& proof = inspection.proof ? inspection.proof->bytes : nothing;
+  std::uint64_t offset = 0;
+  const auto put = [&](std::uint32_t& length, const std::string& text) {
+    length = static_cast<std::uint32_t>(text.size());
+    return write_all(fd, text, offset);
+  };
+  TRY_VOID(put(body.media_type_bytes, media.media_type));
+  TRY_VOID(put(body.color_space_bytes, media.color_space));
+  TRY_VOID(put(body.icc_profile_bytes, media.icc_profile.substr(0, 1'000)));
+  TRY_VOID(put(body.placeholder_bytes, media.placeholder));
+  TRY_VOID(put(body.metadata_bytes, media.metadata_json));
+  TRY_VOID(put(body.proof_bytes, proof));
+  if (inspection.proof) {
+    body.proof_width = inspection.proof->width;
+    body.proof_height = inspection.proof->height;
+  }
+  body.width = media.width;
+  body.height = media.height;
+  body.pages = media.pages;
+  body.orientation = media.orientation;
+  body.bits_per_channel = media.bits_per_channel;
+  body.channels = media.channels;
+  body.flags = static_cast<std::uint8_t>((media.renderable ? wire::flag_renderable : 0) |
+                                         (media.has_alpha ? wire::flag_alpha : 0) |
+                                         (inspection.proof ? wire::flag_proof : 0));
+  answer(wire::Kind::inspected, body);
+  return {};
+}
+
+/// Says why the server must not use this process, and leaves.
+int refuse_to_start(wire::Status status, const std::string& why) {
+  (void)wire::send(wire::socket_fd, wire::Kind::failed, wire::Failed{0, status, 0}, why);
+  return 1;
+}
+
+}  // namespace
+
+int run_renderer(const DecoderHook& hook) {
+  settle_in();
+  std::set_new_handler([] { ::_exit(wire::exit_out_of_memory); });
+  auto message = wire::receive(wire::socket_fd, true, false);
+  const auto settings = message && *message ? (*message)->body_as<wire::Configure>() : std::nullopt;
+  if (!settings) return 2;
+  if (const std::string problem = start_libraries(); !problem.empty())
+    return refuse_to_start(wire::Status::refused, problem);
+  limit_resources({settings->process_memory_max, settings->output_bytes_max});
+  if (settings->sandbox != 0) {
+    if (const auto sealed = seal(); !sealed)
+      return refuse_to_start(wire::Status::sandbox_unavailable, sealed.error());
+    // Once more, behind the walls: what a library still lacks shows now, not with the first
+    // picture.
+    if (const std::string problem = exercise(); !problem.empty())
+      return refuse_to_start(wire::Status::sandbox_unavailable, problem);
+  }
+  if (!wire::send(wire::socket_fd, wire::Kind::ready, wire::Nothing{}, renderer_version()))
+    return 0;
+  Session(hook, *settings).run();
+  return 0;
+}
+
+}  // namespace calotype
