@@ -24,9 +24,9 @@ Context new_context(const EVP_MD* algorithm) {
   return context;
 }
 
-template <std::size_t Size>
-std::array<std::byte, Size> finish_and_restart(EVP_MD_CTX* context, const EVP_MD* algorithm) {
-  std::array<std::byte, Size> digest;
+template <std::size_t size>
+std::array<std::byte, size> finish_and_restart(EVP_MD_CTX* context, const EVP_MD* algorithm) {
+  std::array<std::byte, size> digest;
   const bool done =
       EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1 &&
       EVP_DigestInit_ex(context, algorithm, nullptr) == 1;

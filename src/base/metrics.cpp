@@ -12,22 +12,31 @@
 namespace calotype {
 namespace {
 
-struct CounterFace final : Counter {
+class CounterFace final : public Counter {
+ public:
   explicit CounterFace(prometheus::Counter& inner) : inner_(inner) {}
   void add(double by) override { inner_.Increment(by); }
+
+ private:
   prometheus::Counter& inner_;
 };
 
-struct GaugeFace final : Gauge {
+class GaugeFace final : public Gauge {
+ public:
   explicit GaugeFace(prometheus::Gauge& inner) : inner_(inner) {}
   void set(double value) override { inner_.Set(value); }
   void add(double by) override { inner_.Increment(by); }
+
+ private:
   prometheus::Gauge& inner_;
 };
 
-struct HistogramFace final : Histogram {
+class HistogramFace final : public Histogram {
+ public:
   explicit HistogramFace(prometheus::Histogram& inner) : inner_(inner) {}
   void observe(double value) override { inner_.Observe(value); }
+
+ private:
   prometheus::Histogram& inner_;
 };
 
