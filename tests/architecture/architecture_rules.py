@@ -68,12 +68,14 @@ EDGES = {
     ("cli", "base"): "errors, encodings, logs",
     ("cli", "asset"): "presets and recipes are checked before they are sent",
     ("cli", "app"): "`calotype serve` starts the composition root",
+    ("cli", "http"): "`sign` and `key create` make what the server checks, by the same code",
     ("cli", "catalog"): "the first API key is made where no server runs yet",
 }
 
 # A test stands a real room on the real rooms below it, so it may look at all of those; what is
 # beside or above stays out of sight. What it needs besides is written here.
 TEST_EDGES = {
+    ("render", "render/renderer"): "the pool's tests judge pictures and the sandbox by its parts",
     ("http", "render"): "the server is tested with real renderers",
     ("jobs", "blobs"): "jobs are tested on a real store",
     ("jobs", "render"): "jobs are tested with real renderers",
@@ -98,6 +100,7 @@ LIBRARIES = {
     "boost/json": ({"base"}, "one dialect of JSON, with its limits, in base/json"),
     "boost/asio": ({"async", "http"}, "sockets, and the offload that resumes on a connection"),
     "boost/beast": ({"http"}, "HTTP ends at its door"),
+    "boost/intrusive": ({"http"}, "a connection is in its thread's lists without an allocation"),
     "boost": (set(), "a new part of Boost needs a row here"),
     "openssl": ({"base"}, "hashing and HMAC are base/hash"),
     "sqlite3.h": ({"catalog"}, "the engine is behind the catalog"),
@@ -106,6 +109,7 @@ LIBRARIES = {
     "vips": ({"render/renderer"}, "decoders are never mapped into the server"),
     "exiv2": ({"render/renderer"}, "decoders are never mapped into the server"),
     "magic.h": ({"render/renderer"}, "decoders are never mapped into the server"),
+    "libheif": ({"render/renderer"}, "decoders are never mapped into the server"),
     "webp": ({"render/renderer"}, "decoders are never mapped into the server"),
     "jpeglib.h": ({"render/renderer"}, "decoders are never mapped into the server"),
     "jerror.h": ({"render/renderer"}, "decoders are never mapped into the server"),
