@@ -180,19 +180,16 @@ int schema_version() {
   return static_cast<int>(migrations.size());
 }
 
-Result<void> migrate(Connection& db, const Dialect& dialect, Timestamp now) {
-  TRY_VOID(db.script(in_dialect(ledger, dialect)));
-  for (bool more = true; more;) {
-    // Immediate: two programs that open a new catalog at once take turns.
-    TRY_VOID(db.execute("BEGIN IMMEDIATE"));
-    auto applied = step(db, dialect, now);
-    if (!applied) {
-      (void)db.execute("ROLLBACK");
-      return std::unexpected(applied.error());
-    }
-    TRY_VOID(db.execute("COMMIT"));
-    more = *applied;
-  }
+Result<void> migrate(Database& database, Timestamp now) {
+  const Dialect& dialect = database.dialect();
+  bool more = true;
+  const Database::Body next = [&](Connection& db) -> Result<void> {
+    TRY_VOID(db.script(in_dialect(ledger, dialect)));
+    TRY(more, step(db, dialect, now));
+    return {};
+  };
+  // A write has the database to itself: two programs that open a new catalog take turns.
+  while (more) TRY_VOID(database.write(Durability::durable, next));
   return {};
 }
 

@@ -9,7 +9,7 @@ namespace calotype {
 
 /// Brings the schema to this program's version, each step in a transaction of its own.
 /// catalog_failed, naming both versions, where the catalog is of a newer program.
-Result<void> migrate(Connection& db, const Dialect& dialect, Timestamp now);
+Result<void> migrate(Database& database, Timestamp now);
 
 /// How many steps this program knows.
 int schema_version();

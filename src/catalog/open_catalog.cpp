@@ -19,7 +19,7 @@ Result<std::unique_ptr<Catalog>> open_catalog(const CatalogSettings& settings, c
                                           {.readers = settings.readers,
                                            .read_wait_max = settings.read_wait_max,
                                            .pages_max = settings.pages_max}));
-  TRY_VOID(migrate(database->writer(), database->dialect(), clock.now()));
+  TRY_VOID(migrate(*database, clock.now()));
   return std::make_unique<SqlCatalog>(std::move(database), clock);
 }
 

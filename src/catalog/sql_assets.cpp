@@ -54,14 +54,16 @@ Result<Page<AssetRow>> SqlCatalog::list_assets(const AssetFilter& filter, std::s
                                                std::size_t limit) {
   TRY(const std::int64_t before, parse_cursor(cursor));
   return read([&](Connection& db) -> Result<Page<AssetRow>> {
-    static const std::string of_state =
-        select_assets("a.asset_no < $1 AND a.state = $2 ORDER BY a.asset_no DESC LIMIT $3");
-    static const std::string of_all =
-        select_assets("a.asset_no < $1 AND a.state <> $2 ORDER BY a.asset_no DESC LIMIT $3");
+    // The state stands in the text, not in a parameter, so that its partial index can serve.
+    const std::string which = filter.state
+                                  ? std::format("a.state = '{}'", to_string(*filter.state))
+                                  : std::format("a.state <> '{}'", to_string(AssetState::deleted));
     TRY(auto assets,
-        query_all(db, filter.state ? of_state : of_all,
-                  {before, to_string(filter.state.value_or(AssetState::deleted)), limit + 1},
-                  read_numbered_asset));
+        query_all(db,
+                  select_assets(std::format("a.asset_no < $1 AND {} ORDER BY a.asset_no DESC "
+                                            "LIMIT $2",
+                                            which)),
+                  {before, limit + 1}, read_numbered_asset));
     Page<AssetRow> page;
     if (assets.size() > limit) {
       assets.pop_back();
@@ -94,10 +96,15 @@ Result<std::optional<AssetRow>> SqlCatalog::begin_inspection(const JobLease& lea
                                                              const AssetId& id) {
   using Outcome = Result<std::optional<AssetRow>>;
   return write(Durability::relaxed, [&](Transaction& tx) -> Outcome {
-    TRY_VOID(require_lease(tx, lease));
     TRY(auto head, find_head(tx.db, id));
+    // A deleted asset has taken its job with it, so there is no lease to hold.
+    if (!head || head->state == AssetState::deleted) {
+      TRY_VOID(remove_job(tx, lease.job_id));
+      return std::nullopt;
+    }
+    TRY_VOID(require_lease(tx, lease));
     const bool wanted =
-        head && (head->state == AssetState::ingested || head->state == AssetState::dedup_check);
+        head->state == AssetState::ingested || head->state == AssetState::dedup_check;
     if (!wanted) {
       TRY_VOID(remove_job(tx, lease.job_id));
       return std::nullopt;

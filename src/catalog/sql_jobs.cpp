@@ -97,6 +97,7 @@ Result<void> SqlCatalog::fail_job(const JobLease& lease, const Error& reason,
                                   std::chrono::milliseconds delay) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
     TRY(const Job job, require_lease(tx, lease));
+    TRY_VOID(abandon_purge(tx, job));
     if (job.attempts >= attempts_max) return bury_job(tx, job, reason);
     return make_ready(tx, job, tx.now + delay, job.attempts,
                       std::format("{}: {}", to_string(reason.code), reason.message));
@@ -106,6 +107,7 @@ Result<void> SqlCatalog::fail_job(const JobLease& lease, const Error& reason,
 Result<void> SqlCatalog::put_back_job(const JobLease& lease, std::chrono::milliseconds delay) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
     TRY(const Job job, require_lease(tx, lease));
+    TRY_VOID(abandon_purge(tx, job));
     return make_ready(tx, job, tx.now + delay, std::max(0, job.attempts - 1), job.last_error);
   });
 }
@@ -134,15 +136,13 @@ void SqlCatalog::wake(Lane lane) {
 Result<Page<Job>> SqlCatalog::list_jobs(const JobFilter& filter, std::string_view cursor,
                                         std::size_t limit) {
   return read([&](Connection& db) -> Result<Page<Job>> {
-    // Ids sort by the time they were made, so the last id of a page is its cursor.
-    static const std::string all = select_jobs("id > $1 ORDER BY id LIMIT $2");
-    static const std::string some = select_jobs("id > $1 AND state = $3 ORDER BY id LIMIT $2");
+    // Ids sort by the time they were made, so the last id of a page is its cursor. The state stands
+    // in the text, so that the index of the dead can serve.
+    const std::string which =
+        filter.state ? std::format(" AND state = '{}'", to_string(*filter.state)) : "";
     Page<Job> page;
-    if (filter.state) {
-      TRY(page.rows, query_all(db, some, {cursor, limit + 1, to_string(*filter.state)}, read_job));
-    } else {
-      TRY(page.rows, query_all(db, all, {cursor, limit + 1}, read_job));
-    }
+    TRY(page.rows, query_all(db, select_jobs(std::format("id > $1{} ORDER BY id LIMIT $2", which)),
+                             {cursor, limit + 1}, read_job));
     if (page.rows.size() > limit) {
       page.rows.pop_back();
       if (!page.rows.empty()) page.next = page.rows.back().id;
@@ -184,7 +184,8 @@ Result<void> SqlCatalog::end_all_leases() {
                       "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END "
                       "WHERE state = 'running'",
                       {tx.now}));
-    TRY_VOID(tx.db.execute("UPDATE variant SET lease_until = 0 WHERE blob_key IS NULL"));
+    TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE purging = 1"));
+    TRY_VOID(tx.db.execute("DELETE FROM variant WHERE blob_key IS NULL"));
     return {};
   });
 }

@@ -113,11 +113,9 @@ std::string asset_job_key(JobKind kind, const AssetId& id) {
 }
 
 Result<Job> require_lease(Transaction& tx, const JobLease& lease) {
-  TRY(auto job,
-      query_one(tx.db,
-                std::format("SELECT {} FROM job WHERE id = $1 AND fence = $2 AND state = 'running'",
-                            job_columns),
-                {lease.job_id, lease.fence}, read_job));
+  static const std::string sql = std::format(
+      "SELECT {} FROM job WHERE id = $1 AND fence = $2 AND state = 'running'", job_columns);
+  TRY(auto job, query_one(tx.db, sql, {lease.job_id, lease.fence}, read_job));
   if (!job)
     return fail(ErrorCode::lease_lost, "The job's lease is over.",
                 std::format("job {}, fence {}", lease.job_id, lease.fence));
@@ -130,10 +128,9 @@ Result<void> remove_job(Transaction& tx, std::string_view job_id) {
 }
 
 Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
-  if (job.kind == JobKind::expire) TRY_VOID(abandon_purge(tx, job));
-  if (job.kind == JobKind::inspect) {
-    const auto id = AssetId::parse(job.asset_id);
-    if (!id) return bad_row("a job's asset");
+  // A job without an asset of ours dies as any other; an error here would stop its whole lane.
+  const auto id = AssetId::parse(job.asset_id);
+  if (job.kind == JobKind::inspect && id) {
     TRY(auto head, find_head(tx.db, *id));
     if (!head || head->state == AssetState::deleted) return remove_job(tx, job.id);
     if (head->state == AssetState::ingested || head->state == AssetState::dedup_check)
@@ -147,7 +144,9 @@ Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
 }
 
 Result<void> abandon_purge(Transaction& tx, const Job& job) {
-  TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1", {job.asset_id}));
+  if (job.kind != JobKind::expire) return {};
+  TRY_VOID(
+      tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1 AND purging = 1", {job.asset_id}));
   return {};
 }
 

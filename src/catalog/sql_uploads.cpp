@@ -10,9 +10,9 @@ namespace calotype {
 namespace {
 
 Result<AssetRow> load_asset(Connection& db, const AssetId& id) {
-  TRY(auto row,
-      query_one(db, std::format("SELECT {} FROM {} WHERE a.id = $1", asset_columns, asset_source),
-                {id.text()}, read_asset));
+  static const std::string sql =
+      std::format("SELECT {} FROM {} WHERE a.id = $1", asset_columns, asset_source);
+  TRY(auto row, query_one(db, sql, {id.text()}, read_asset));
   if (!row) return bad_row("an asset that was just written");
   return *std::move(row);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variants and the leases to make them. A row without a blob is a lease; its fence only grows, and
-// what is stored has to come under the newest.
+// what is stored has to come under the newest. Leases that end leave no row, whatever recipes are
+// asked for; so a new row's fence begins at the time, above those of its predecessors.
 #include <format>
+#include <random>
 
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_rows.hpp"
@@ -23,6 +25,13 @@ const std::string& select_variant() {
 Result<std::optional<VariantRow>> load_variant(Connection& db, const VariantKey& key) {
   return query_one(db, select_variant(), {key.asset_id.text(), key.recipe, key.version},
                    read_variant);
+}
+
+/// Milliseconds, then bits at random for rows that come and go within one millisecond.
+std::int64_t first_fence(Timestamp now) {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return (std::int64_t{now.time_since_epoch().count()} << 20) |
+         static_cast<std::int64_t>(random() & 0xfffff);
 }
 
 struct Expired {
@@ -69,10 +78,11 @@ Result<std::variant<VariantRow, VariantLease, VariantCatalog::Busy>> SqlCatalog:
     TRY(const auto fence,
         query_one(tx.db,
                   "INSERT INTO variant (asset_no, recipe, version, fence, lease_until) "
-                  "VALUES ($1, $2, $3, 1, $4) ON CONFLICT (asset_no, recipe, version) DO UPDATE "
+                  "VALUES ($1, $2, $3, $7, $4) ON CONFLICT (asset_no, recipe, version) DO UPDATE "
                   "SET fence = variant.fence + 1, lease_until = $5 "
                   "WHERE variant.blob_key IS NULL AND variant.lease_until <= $6 RETURNING fence",
-                  {head.no, key.recipe, key.version, tx.now + lease, tx.now + lease, tx.now},
+                  {head.no, key.recipe, key.version, tx.now + lease, tx.now + lease, tx.now,
+                   first_fence(tx.now)},
                   read_integer));
     if (fence) return VariantLease{key, *fence};
     TRY(const auto until,
@@ -102,8 +112,12 @@ Result<void> SqlCatalog::store_variant(const VariantLease& lease, const VariantR
                       {row.blob_key, ByteSpan(row.digest.bytes), row.bytes, row.width, row.height,
                        row.media_type, row.created_at, row.last_access_at, head->no,
                        lease.key.recipe, lease.key.version, lease.fence}));
-    if (stored == 0)
+    if (stored == 0) {
+      // Said twice, it is as true as said once, and what is stored must not become garbage.
+      TRY(const auto there, load_variant(tx.db, lease.key));
+      if (there && there->blob_key == row.blob_key) return {};
       return refuse(fail(ErrorCode::lease_lost, "Somebody else makes this variant now."));
+    }
     if (head->state == AssetState::metadata_ready)
       TRY_VOID(move_asset(tx, *head, AssetState::variants_ready));
     return {};
@@ -112,12 +126,10 @@ Result<void> SqlCatalog::store_variant(const VariantLease& lease, const VariantR
 
 Result<void> SqlCatalog::release_variant(const VariantLease& lease) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    // The row stays, with its fence, so that a later lease gets a higher one.
+    static const std::string sql = std::format(
+        "DELETE FROM variant WHERE {} AND fence = $4 AND blob_key IS NULL", this_variant);
     TRY_VOID(tx.db.execute(
-        std::format("UPDATE variant SET lease_until = 0 WHERE {} AND fence = $4 "
-                    "AND blob_key IS NULL",
-                    this_variant),
-        {lease.key.asset_id.text(), lease.key.recipe, lease.key.version, lease.fence}));
+        sql, {lease.key.asset_id.text(), lease.key.recipe, lease.key.version, lease.fence}));
     return {};
   });
 }
@@ -148,6 +160,9 @@ Result<std::size_t> SqlCatalog::expire_variants(Timestamp before, std::size_t li
                         {variant.asset_no, variant.recipe, variant.version}));
       TRY_VOID(note_variants_gone(tx, *AssetId::parse(variant.asset_id)));
     }
+    // Leases whose holders died without a restart.
+    TRY_VOID(
+        tx.db.execute("DELETE FROM variant WHERE blob_key IS NULL AND lease_until < $1", {before}));
     return expired.size();
   });
 }

@@ -35,9 +35,6 @@ class SqliteDatabase final : public Database {
   Result<void> read(const Body& body) override;
   const Dialect& dialect() const override;
 
-  /// For migrations: before any other use.
-  Connection& writer() { return *writer_; }
-
  private:
   struct Write;
   explicit SqliteDatabase(const Options& options);
