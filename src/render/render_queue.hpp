@@ -56,7 +56,7 @@ class RenderQueue {
     std::optional<Error> refused;  // overloaded
     std::vector<TaskPtr> shed;     // of a later class, out of the queue to make room
   };
-  /// `expected_each` is what one batch takes now, `lanes` how many are served side by side.
+  /// `expected_each` is what one request takes now, `lanes` how many are served side by side.
   Admission admit(const TaskPtr& task, SteadyTime now, std::chrono::nanoseconds expected_each,
                   int lanes);
   /// Past all limits: a task that was admitted before and whose renderer was lost.

@@ -130,7 +130,7 @@ Result<void> RendererPool::State::enqueue(const TaskPtr& task) {
   const std::lock_guard lock(shared.mutex);
   if (shared.stopping) return fail(ErrorCode::cancelled, "The server stops.");
   task->id = ++shared.last_id;
-  auto admission = shared.queue.admit(task, std::chrono::steady_clock::now(), shared.batch_time,
+  auto admission = shared.queue.admit(task, std::chrono::steady_clock::now(), shared.task_time,
                                       static_cast<int>(slots.size()));
   if (admission.refused) return std::unexpected(*admission.refused);
   for (const auto& other : admission.shed)

@@ -215,16 +215,15 @@ void RendererSlot::gather(std::vector<TaskPtr>& batch) {
                            [](const TaskPtr& task) { return task->pixels(); });
 }
 
-bool RendererSlot::load_source(const RenderTask& task) {
+Result<void> RendererSlot::load_source(const RenderTask& task) {
   const SourceBytes& source = task.request.source;
   if (source_loaded_ && !task.inspects && !task.request.batch_key.empty() &&
       loaded_key_ == task.request.batch_key)
-    return true;
+    return {};
   loaded_key_ = task.inspects ? std::string() : task.request.batch_key;
   source_loaded_ = true;
   return wire::send(process_->socket(), wire::Kind::source, wire::Source{source.bytes}, {},
-                    source.file->get())
-      .has_value();
+                    source.file->get());
 }
 
 Result<void> RendererSlot::send_task(RenderTask& task) {
@@ -243,16 +242,11 @@ Result<void> RendererSlot::send_task(RenderTask& task) {
 /// False where the batch was lost on the way.
 bool RendererSlot::hand_over(const std::vector<TaskPtr>& batch) {
   for (const auto& task : batch) under_way_.emplace(task->id, task);
-  if (!load_source(*batch.front())) {
-    lose_batch(error_of_death());
-    return false;
-  }
-  for (const auto& task : batch)
-    if (auto sent = send_task(*task); !sent) {
-      lose_batch(sent.error());
-      return false;
-    }
-  return true;
+  auto sent = load_source(*batch.front());
+  for (auto task = batch.begin(); sent && task != batch.end(); ++task) sent = send_task(**task);
+  if (sent) return true;
+  lose_batch(error_of_death(sent.error()));
+  return false;
 }
 
 void RendererSlot::serve(std::vector<TaskPtr> batch) {
@@ -274,8 +268,8 @@ void RendererSlot::serve(std::vector<TaskPtr> batch) {
     if (const auto joining = joiners(); !joining.empty() && !hand_over(joining)) return;
   }
   const std::lock_guard lock(shared_.mutex);
-  const auto took = Clock::now() - began;
-  shared_.batch_time += (took - shared_.batch_time) / 8;
+  const auto each = (Clock::now() - began) / std::max(handed_over_, 1);
+  shared_.task_time += (each - shared_.task_time) / 8;
 }
 
 /// With nothing under way: true where joiners came at the last moment, otherwise the key is free.
@@ -293,7 +287,7 @@ bool RendererSlot::drain_answers() {
   for (;;) {
     auto message = wire::receive(process_->socket(), false, false);
     if (!message) {
-      lose_batch(error_of_death());
+      lose_batch(error_of_death(message.error()));
       return false;
     }
     if (!*message) return true;
@@ -388,22 +382,25 @@ bool RendererSlot::is_over_limit() {
 
 /// Nobody waits for anything in the batch: the process is better used elsewhere.
 bool RendererSlot::is_forsaken() {
+  if (under_way_.empty()) return false;
   {
     const std::lock_guard lock(shared_.mutex);
     const bool all_left =
         std::ranges::all_of(under_way_, [](const auto& entry) { return entry.second->abandoned; });
-    if (!shared_.stopping && (under_way_.empty() || !all_left)) return false;
+    if (!shared_.stopping && !all_left) return false;
   }
   lose_batch(fail(ErrorCode::cancelled, "Nobody waits for this picture any more.").error());
   return true;
 }
 
-Error RendererSlot::error_of_death() {
+/// Why it died, or what was seen of it where it lived until now.
+Error RendererSlot::error_of_death(Error seen) {
   const auto death = process_->end();
   if (death.exited && death.code_or_signal == wire::exit_out_of_memory)
     return fail(ErrorCode::limit_exceeded,
                 "render.process_memory_max is exceeded: no more memory could be had.")
         .error();
+  if (!death.exited && death.code_or_signal == SIGKILL) return seen;
   return fail(ErrorCode::renderer_failed, "The renderer ended while it made this picture.",
               std::format("{} {}", death.exited ? "exit" : "signal", death.code_or_signal))
       .error();

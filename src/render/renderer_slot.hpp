@@ -37,7 +37,7 @@ struct PoolShared {
   std::uint64_t last_id = 0;
   std::string version;
   std::optional<Error> start_error;        // of the newest start, where it failed
-  std::chrono::nanoseconds batch_time{0};  // moving average of what one batch takes
+  std::chrono::nanoseconds task_time{0};  // moving average of what one request takes
 
   /// Under the mutex: ends a task and wakes its caller.
   static void finish(RenderTask& task, std::optional<Error> error);
@@ -71,7 +71,7 @@ class RendererSlot {
   void gather(std::vector<TaskPtr>& batch);
   bool hand_over(const std::vector<TaskPtr>& batch);
   Result<void> send_task(RenderTask& task);
-  bool load_source(const RenderTask& task);
+  Result<void> load_source(const RenderTask& task);
   bool drain_answers();
   bool handle(const wire::Message& message);
   bool complete(std::uint64_t id, const wire::Message& message);
@@ -81,7 +81,7 @@ class RendererSlot {
   bool is_forsaken();
   void lose_batch(Error error);
   void lose_process();
-  Error error_of_death();
+  Error error_of_death(Error seen);
 
   PoolShared& shared_;
   UniqueFd event_;

@@ -111,39 +111,6 @@ std::vector<pid_t> threads() {
   return ids;
 }
 
-/// A thread that is born meanwhile is born of one already restricted, or is found by the next
-/// round.
-std::expected<void, std::string> restrict_threads() {
-  auto ruleset = make_ruleset();
-  if (!ruleset) return std::unexpected(ruleset.error());
-  ruleset_for_threads = ruleset->get();
-  const int signal = SIGRTMAX;
-  struct sigaction action{};
-  action.sa_handler = restrict_this_thread;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(signal, &action, nullptr);
-  std::vector<pid_t> done;
-  for (bool found = true; found;) {
-    found = false;
-    for (const pid_t id : threads()) {
-      if (std::ranges::contains(done, id)) continue;
-      found = true;
-      done.push_back(id);
-      const int before = threads_restricted + threads_failed;
-      if (::syscall(SYS_tgkill, ::getpid(), id, signal) != 0) continue;  // has ended
-      for (int i = 0; threads_restricted + threads_failed == before; ++i) {
-        if (i == 5'000) break;
-        ::usleep(200);
-        if (::syscall(SYS_tgkill, ::getpid(), id, 0) != 0) break;
-      }
-      if (threads_failed > 0) return lacks("Landlock refuses to restrict", EPERM);
-    }
-  }
-  ::signal(signal, SIG_IGN);
-  if (threads_restricted == 0) return lacks("its threads cannot be restricted", ESRCH);
-  return {};
-}
-
 // ---- seccomp ----
 
 constexpr int allowed_calls[] = {
@@ -254,6 +221,41 @@ int add_conditional_rules(scmp_filter_ctx filter) {
   return failed;
 }
 
+}  // namespace
+
+/// A thread that is born meanwhile is born of one already restricted, or is found by the next
+/// round.
+std::expected<void, std::string> restrict_threads() {
+  auto ruleset = make_ruleset();
+  if (!ruleset) return std::unexpected(ruleset.error());
+  ruleset_for_threads = ruleset->get();
+  const int signal = SIGRTMAX;
+  struct sigaction action{};
+  action.sa_handler = restrict_this_thread;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+  std::vector<pid_t> done;
+  for (bool found = true; found;) {
+    found = false;
+    for (const pid_t id : threads()) {
+      if (std::ranges::contains(done, id)) continue;
+      found = true;
+      done.push_back(id);
+      const int before = threads_restricted + threads_failed;
+      if (::syscall(SYS_tgkill, ::getpid(), id, signal) != 0) continue;  // has ended
+      for (int i = 0; threads_restricted + threads_failed == before; ++i) {
+        if (i == 5'000) break;
+        ::usleep(200);
+        if (::syscall(SYS_tgkill, ::getpid(), id, 0) != 0) break;
+      }
+      if (threads_failed > 0) return lacks("Landlock refuses to restrict", EPERM);
+    }
+  }
+  ::signal(signal, SIG_IGN);
+  if (threads_restricted == 0) return lacks("its threads cannot be restricted", ESRCH);
+  return {};
+}
+
 std::expected<void, std::string> filter_calls() {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (filter == nullptr) return lacks("libseccomp does not start", ENOMEM);
@@ -269,8 +271,6 @@ std::expected<void, std::string> filter_calls() {
   if (loaded != 0) return lacks("its kernel takes no seccomp filter", -loaded);
   return {};
 }
-
-}  // namespace
 
 void settle_in() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -22,7 +22,11 @@ struct SealLimits {
 void settle_in();
 /// Resource limits: with and without a sandbox.
 void limit_resources(const SealLimits& limits);
-/// Or in plain words what this machine lacks.
+/// Both walls, or in plain words what this machine lacks.
 std::expected<void, std::string> seal();
+/// The first wall alone: Landlock, no capabilities and no_new_privs, on every thread.
+std::expected<void, std::string> restrict_threads();
+/// The second wall alone: the allow-list of system calls, on every thread.
+std::expected<void, std::string> filter_calls();
 
 }  // namespace calotype

@@ -96,7 +96,7 @@ class Session {
   Outcome<std::string> picture_for(const Task& task, Size largest);
   void inspect(std::uint64_t id, const UniqueFd& output);
   Outcome<void> write_inspection(wire::Inspected answer, const Inspection& inspection, int fd);
-  void call_hook(std::uint64_t id, int fd);
+  bool call_hook(std::uint64_t id, int fd);
   template <class Body>
   void answer(wire::Kind kind, const Body& body, std::string_view text = {}) {
     if (!wire::send(wire::socket_fd, kind, body, text)) ::_exit(0);  // the server has gone
@@ -174,9 +174,9 @@ void Session::make_all() {
   }
 }
 
-void Session::call_hook(std::uint64_t id, int fd) {
-  if (hook_.before_decode != nullptr && source_)
-    hook_.before_decode(source_->bytes(), wire::socket_fd, id, fd);
+bool Session::call_hook(std::uint64_t id, int fd) {
+  return hook_.before_decode != nullptr && source_ &&
+         hook_.before_decode(source_->bytes(), wire::socket_fd, id, fd);
 }
 
 Outcome<std::string> Session::picture_for(const Task& task, Size largest) {
@@ -200,7 +200,7 @@ Outcome<std::string> Session::picture_for(const Task& task, Size largest) {
 void Session::make(Task task, Size largest) {
   const std::uint64_t id = task.output.id;
   answer(wire::Kind::began, wire::Began{id});
-  call_hook(id, task.fd.get());
+  if (call_hook(id, task.fd.get())) return;
   const auto picture = picture_for(task, largest);
   if (!picture) return answer_failure(id, picture.error());
   std::uint64_t length = 0;
@@ -212,7 +212,7 @@ void Session::make(Task task, Size largest) {
 
 void Session::inspect(std::uint64_t id, const UniqueFd& output) {
   answer(wire::Kind::began, wire::Began{id});
-  call_hook(id, output.get());
+  if (call_hook(id, output.get())) return;
   if (!source_) return answer_failure(id, {wire::Status::refused, "no source"});
   const auto inspection = inspect_bytes(source_->bytes(), settings_.input_pixels_max);
   if (!inspection) return answer_failure(id, inspection.error());

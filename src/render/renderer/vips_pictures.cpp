@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <format>
+#include <ranges>
+#include <string_view>
 #include <vips/vips8>
 
 #include "render/renderer/sandbox.hpp"
@@ -18,10 +20,15 @@ using vips::VImage;
 constexpr std::uint64_t kept_bytes_max = 96 << 20;
 
 std::unexpected<Failure> failure_of(const VError& error) {
-  std::string text = error.what();
+  // A line for each part that noticed; the seeks are the loader's own soundings.
+  std::string text;
+  for (const auto line : std::views::split(std::string_view(error.what()), '\n')) {
+    const std::string_view said(line);
+    if (said.empty() || said.contains("bad seek") || text.contains(said)) continue;
+    text += text.empty() ? "" : "; ";
+    text += said;
+  }
   vips_error_clear();
-  std::ranges::replace(text, '\n', ' ');
-  while (text.ends_with(' ')) text.pop_back();
   const bool memory = text.contains("out of memory") || text.contains("OutOfMemory") ||
                       text.contains("Memory allocation");
   return failed(memory ? wire::Status::process_memory_max : wire::Status::damaged, text);
