@@ -48,13 +48,14 @@ SourceBytes open_file(const char* path) {
   return {.file = file, .bytes = static_cast<std::uint64_t>(status.st_size)};
 }
 
+/// A renderer takes descriptors that are open for reading only.
 SourceBytes in_memory(const std::string& bytes) {
-  auto file = std::make_shared<const UniqueFd>(::memfd_create("proof", MFD_CLOEXEC));
-  if (::write(file->get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+  const UniqueFd memory(::memfd_create("proof", MFD_CLOEXEC));
+  if (::write(memory.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
     std::cerr << "proof_quality: memfd\n";
     std::exit(1);
   }
-  return {.file = file, .bytes = bytes.size()};
+  return open_file(("/proc/self/fd/" + std::to_string(memory.get())).c_str());
 }
 
 std::string render(RendererPool& pool, const SourceBytes& source, const RenderPlan& plan,
