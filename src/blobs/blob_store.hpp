@@ -62,7 +62,6 @@ class SpoolFile {
   /// insufficient_storage, storage_failed.
   virtual Result<void> append(ByteSpan bytes) = 0;
   virtual std::uint64_t bytes() const = 0;
-  virtual int fd() const = 0;
 };
 
 class BlobReader {

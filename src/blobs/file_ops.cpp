@@ -42,6 +42,10 @@ class KernelFileOps final : public FileOps {
     return checked([&] { return ::write(fd, bytes.data(), bytes.size()); });
   }
 
+  int set_direct(int fd, bool direct) override {
+    return checked([&] { return ::fcntl(fd, F_SETFL, direct ? O_DIRECT : 0); });
+  }
+
   int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) override {
     return checked([&] { return ::sync_file_range(fd, offset, bytes, flags); });
   }

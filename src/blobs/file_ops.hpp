@@ -22,6 +22,8 @@ class FileOps {
   /// The open descriptor; stays beneath `folder` where the kernel has openat2.
   virtual int open(int folder, const std::string& path, int flags, mode_t mode) = 0;
   virtual ssize_t write(int fd, ByteSpan bytes) = 0;
+  /// Whether writes go past the page cache (O_DIRECT); -EINVAL where they cannot.
+  virtual int set_direct(int fd, bool direct) = 0;
   virtual int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int fsync(int fd) = 0;

@@ -58,6 +58,7 @@ std::unexpected<Error> cannot_store(int error) {
 }  // namespace
 
 Result<void> FolderPublisher::publish(FolderSpoolFile& file, const BlobKey& key) {
+  TRY_VOID(file.settle());
   for (bool renewed = false;; renewed = true) {
     Item item{.file = file, .key = key};
     if (file.bytes() >= own_flush_bytes) {

@@ -35,7 +35,10 @@ bool flushes_whole(int root) {
 class FolderStore final : public BlobStore {
  public:
   FolderStore(FileOps& ops, UniqueFd root, std::size_t flush_together_min)
-      : ops_(ops), root_(std::move(root)), publisher_(ops, root_.get(), flush_together_min) {}
+      : ops_(ops),
+        root_(std::move(root)),
+        spool_(ops, root_.get()),
+        publisher_(ops, root_.get(), flush_together_min) {}
 
   Result<Blob> open(const BlobKey& key) override {
     UniqueFd file(ops_.open(root_.get(), key.text(), O_RDONLY, 0));
@@ -59,9 +62,7 @@ class FolderStore final : public BlobStore {
     return S_ISREG(facts.st_mode);
   }
 
-  Result<std::unique_ptr<SpoolFile>> spool() override {
-    return FolderSpoolFile::create(ops_, root_.get(), unnamed_spool_);
-  }
+  Result<std::unique_ptr<SpoolFile>> spool() override { return spool_.make(); }
 
   Result<void> publish(SpoolFile& file, const BlobKey& key) override {
     auto* const own = dynamic_cast<FolderSpoolFile*>(&file);
@@ -87,9 +88,10 @@ class FolderStore final : public BlobStore {
   }
 
   Result<void> check() override {
-    TRY(const auto file, spool());
+    const auto file = spool_.make();
     static constexpr std::string_view probe = "calotype";
     TRY_VOID(file->append(as_bytes(probe)));
+    TRY_VOID(file->settle());
     std::array<char, probe.size()> back{};
     const ssize_t got = ::pread(file->fd(), back.data(), back.size(), 0);
     if (got < 0) return cannot_read(-errno);
@@ -101,7 +103,7 @@ class FolderStore final : public BlobStore {
  private:
   FileOps& ops_;
   const UniqueFd root_;
-  std::atomic<bool> unnamed_spool_ = true;
+  FolderSpool spool_;
   FolderPublisher publisher_;
 };
 
@@ -134,7 +136,7 @@ Result<std::unique_ptr<BlobStore>> open_folder_store(const FolderSettings& setti
   for (const auto* kind : {"proofs", "raw", "spool", "variants"})
     TRY_VOID(make_folder(ops, root.get(), kind));
   TRY_VOID(flush_folder(ops, root.get(), "."));
-  TRY_VOID(remove_spool_leftovers(ops, root.get()));
+  TRY_VOID(FolderSpool(ops, root.get()).remove_leftovers());
   const std::size_t together_min =
       flushes_whole(root.get()) ? settings.flush_together_min : SIZE_MAX;
   std::unique_ptr<BlobStore> store =

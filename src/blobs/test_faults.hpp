@@ -52,6 +52,10 @@ class FaultyFileOps final : public FileOps {
     if (const int fault = enter("write")) return fault;
     return real_.write(fd, bytes.first(std::min(bytes.size(), faults_.write_max)));
   }
+  int set_direct(int fd, bool direct) override {
+    if (const int fault = enter("set_direct")) return fault;
+    return real_.set_direct(fd, direct);
+  }
   int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) override {
     if (const int fault = enter("sync_file_range")) return fault;
     return real_.sync_file_range(fd, offset, bytes, flags);
