@@ -7,19 +7,20 @@ import struct
 import time
 
 import pytest
-from calotype_server import children_of, find_program
+from calotype_server import Server, children_of, find_program
 from picture_files import encoded, scene
 
-FAULTY = find_program().parent / "calotype-renderer-faulty"
-SETTINGS = {"render.program": FAULTY, "render.inspect_timeout": "1s",
+
+def settings():
+    faulty = find_program().parent / "calotype-renderer-faulty"
+    assert faulty.exists(), "calotype-renderer-faulty is built with the tests"
+    return {"render.program": faulty, "render.inspect_timeout": "1s",
             "render.process_memory_max": "256MiB"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    from calotype_server import Server
-    assert FAULTY.exists(), "calotype-renderer-faulty is built with the tests"
-    server = Server(tmp_path_factory.mktemp("faulty"), SETTINGS)
+    server = Server(tmp_path_factory.mktemp("faulty"), settings())
     server.start()
     yield server
     assert server.stop() == 0
@@ -147,7 +148,7 @@ def test_what_cannot_be_retried_is_refused(site):
 
 
 def test_dead_letters_by_command_and_cured_by_a_better_renderer(start_server):
-    server = start_server(SETTINGS)
+    server = start_server(settings())
     asset = server.put_settled(with_fault("crash", (326, 240)))["id"]
     table = server.command("jobs", "--dead").stdout
     assert "inspect" in table and asset in table and "RENDERER_FAILED" in table
