@@ -34,7 +34,7 @@ std::unexpected<Error> unknown_parameter(std::string_view name) {
     allowed += known;
   }
   return fail(ErrorCode::bad_recipe,
-              quoted(name) + " is no parameter here; allowed are " + allowed + ".");
+              in_quotes(name) + " is no parameter here; allowed are " + allowed + ".");
 }
 
 Result<void> collect_pair(Parameters& parameters, std::string_view pair) {
@@ -43,7 +43,7 @@ Result<void> collect_pair(Parameters& parameters, std::string_view pair) {
   const auto value =
       percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
   if (!name || !value)
-    return fail(ErrorCode::bad_recipe, quoted(pair) +
+    return fail(ErrorCode::bad_recipe, in_quotes(pair) +
                                            " is not percent-encoded properly; % needs two "
                                            "hexadecimal digits.");
   if (contains(passed_over, *name)) return {};

@@ -27,7 +27,7 @@ Result<std::string> decoded(std::string_view segment) {
   if (auto text = percent_decode(segment)) return *std::move(text);
   return fail(
       ErrorCode::bad_recipe,
-      quoted(segment) + " is not percent-encoded properly; % needs two hexadecimal digits.");
+      in_quotes(segment) + " is not percent-encoded properly; % needs two hexadecimal digits.");
 }
 
 /// The parameters of a recipe that is named by itself.
@@ -63,7 +63,7 @@ Result<VariantName> parse_variant_segment(std::string_view segment, const Preset
   const auto format = parse_image_format(ending);
   if (!format && ending != "auto")
     return fail(ErrorCode::bad_recipe,
-                "A variant's name ends in .jpg, .png, .webp, .avif or .auto; " + quoted(text) +
+                "A variant's name ends in .jpg, .png, .webp, .avif or .auto; " + in_quotes(text) +
                     " does not.");
   rest = rest.substr(0, last);
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/asset_json.hpp"
+
+#include <format>
+
+#include "http/dialects/percent.hpp"
+#include "http/dialects/variant_path.hpp"
+#include "http/query.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::string_view content_prefix = "sha256:";
+
+std::unexpected<Error> no_asset(std::string_view argument) {
+  return fail(ErrorCode::asset_not_found,
+              std::format("No asset has the id “{}”.", argument.substr(0, 80)));
+}
+
+json::array strings_json(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+bool is_ready(const AssetRow& asset) {
+  return asset.state == AssetState::metadata_ready || asset.state == AssetState::variants_ready;
+}
+
+json::object upload_json(const UploadRow& upload) {
+  return {{"id", upload.id},
+          {"file_name", upload.file_name},
+          {"uploader", upload.uploader},
+          {"tags", strings_json(upload.tags)},
+          {"created_at", to_rfc3339(upload.created_at)}};
+}
+
+json::value metadata_json(const std::string& text) {
+  auto parsed = parse_json(text);
+  return parsed ? *std::move(parsed) : json::value(json::object{});
+}
+
+void add_media(json::object& object, const MediaInfo& media) {
+  object["media_type"] = media.media_type;
+  object["renderable"] = media.renderable;
+  object["width"] = media.width;
+  object["height"] = media.height;
+  object["orientation"] = media.orientation;
+  object["has_alpha"] = media.has_alpha;
+  object["pages"] = media.pages;
+  object["color_space"] = media.color_space;
+  object["icc_profile"] = media.icc_profile;
+  object["metadata"] = metadata_json(media.metadata_json);
+  object["placeholder"] = media.placeholder;
+}
+
+json::object preset_urls(const Site& site, const AssetRow& asset) {
+  json::object urls;
+  for (const auto& [name, recipe] : site.services.presets.all())
+    urls[name] = site.preset_url(asset.id, name, recipe);
+  return urls;
+}
+
+}  // namespace
+
+json::value text_or_null(std::string_view text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+std::optional<Digest> parse_content_argument(std::string_view argument) {
+  if (!argument.starts_with(content_prefix)) return std::nullopt;
+  argument.remove_prefix(content_prefix.size());
+  return argument.size() == 64 ? Digest::from_hex(argument) : std::nullopt;
+}
+
+Result<AssetId> parse_asset_argument(std::string_view argument) {
+  if (const auto content = parse_content_argument(argument)) return AssetId::of(*content);
+  const auto id = AssetId::parse(argument);
+  if (!id) return no_asset(argument);
+  return *id;
+}
+
+Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool deleted_too) {
+  TRY(const AssetId id, parse_asset_argument(argument));
+  TRY(auto asset, site.services.catalog.find_asset(id));
+  if (!asset || (asset->state == AssetState::deleted && !deleted_too)) return no_asset(argument);
+  const auto content = parse_content_argument(argument);
+  if (content && *content != asset->digest) return no_asset(argument);
+  return *std::move(asset);
+}
+
+json::object asset_json(const Site& site, const AssetRow& asset,
+                        const std::vector<UploadRow>& uploads) {
+  json::object object{{"id", asset.id.text()},
+                      {"sha256", asset.digest.hex()},
+                      {"bytes", asset.bytes},
+                      {"state", to_string(asset.state)}};
+  if (is_ready(asset)) add_media(object, asset.media);
+  object["failure"] = nullptr;
+  if (asset.state == AssetState::metadata_failed)
+    object["failure"] =
+        json::object{{"code", asset.failure_code}, {"message", asset.failure_message}};
+  object["created_at"] = to_rfc3339(asset.created_at);
+  object["updated_at"] = to_rfc3339(asset.updated_at);
+  json::array list;
+  for (const UploadRow& upload : uploads) list.push_back(upload_json(upload));
+  object["uploads"] = std::move(list);
+  object["urls"] =
+      is_ready(asset) && asset.media.renderable ? preset_urls(site, asset) : json::object{};
+  return object;
+}
+
+json::object event_json(const EventRow& event) {
+  return {{"seq", event.seq},
+          {"from", event.from ? json::value(to_string(*event.from)) : json::value(nullptr)},
+          {"to", to_string(event.to)},
+          {"because", event.because},
+          {"at", to_rfc3339(event.at)}};
+}
+
+json::object variant_json(const Site& site, const VariantRow& variant) {
+  json::value url = nullptr;
+  // A recipe that an older version wrote and this one cannot read has no URL any more.
+  if (const auto recipe = parse_recipe(variant.key.recipe); recipe && recipe->format)
+    url = site.public_url(
+        variant_path(variant.key.asset_id.text(), "", *recipe, variant.key.version));
+  return {{"recipe", variant.key.recipe},
+          {"version", variant.key.version},
+          {"media_type", variant.media_type},
+          {"bytes", variant.bytes},
+          {"width", variant.width},
+          {"height", variant.height},
+          {"url", std::move(url)},
+          {"created_at", to_rfc3339(variant.created_at)},
+          {"last_access_at", to_rfc3339(variant.last_access_at)}};
+}
+
+json::object job_json(const Job& job) {
+  return {{"id", job.id},
+          {"kind", to_string(job.kind)},
+          {"lane", to_string(lane_of(job.kind))},
+          {"key", job.key},
+          {"asset_id", text_or_null(job.asset_id)},
+          {"state", to_string(job.state)},
+          {"attempts", job.attempts},
+          {"run_after", to_rfc3339(job.run_after)},
+          {"last_error", text_or_null(job.last_error)},
+          {"created_at", to_rfc3339(job.created_at)}};
+}
+
+json::object key_json(const ApiKeyRow& key) {
+  return {{"id", key.id},
+          {"name", key.name},
+          {"scopes", strings_json(key.scopes)},
+          {"created_at", to_rfc3339(key.created_at)}};
+}
+
+Response recorded_response(const Site& site, const Recorded& recorded) {
+  const AssetRow& asset = recorded.asset;
+  json::value url = nullptr;
+  const Recipe* thumb = site.services.presets.find("thumb");
+  if (!recorded.created && thumb != nullptr && is_ready(asset) && asset.media.renderable)
+    url = site.preset_url(asset.id, "thumb", *thumb);
+  const json::object object{
+      {"id", asset.id.text()},          {"status", recorded.created ? "PENDING" : "EXISTING"},
+      {"url", std::move(url)},          {"sha256", asset.digest.hex()},
+      {"bytes", asset.bytes},           {"upload", recorded.upload_id},
+      {"state", to_string(asset.state)}};
+  Response response = json_response(recorded.created ? 201 : 200, json::serialize(object));
+  response.add("Location", "/v1/assets/" + asset.id.text());
+  return response;
+}
+
+Result<PageRequest> page_request(const Query& query) {
+  PageRequest page;
+  TRY(page.limit, query.whole("limit", 100, 1, 1'000));
+  if (const std::string* cursor = query.find("cursor")) page.cursor = *cursor;
+  return page;
+}
+
+}  // namespace calotype

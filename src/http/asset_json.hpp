@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The API's JSON forms of what the catalog holds, and how a route finds the asset it is about.
+#pragma once
+
+#include "base/json.hpp"
+#include "catalog/rows.hpp"
+#include "http/site.hpp"
+
+namespace calotype {
+
+/// `{id}` of a path: an asset's id, or "sha256:" and 64 hex digits. asset_not_found for both what
+/// is malformed and what is not here.
+Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool deleted_too = false);
+Result<AssetId> parse_asset_argument(std::string_view argument);
+/// "sha256:{hex}" only.
+std::optional<Digest> parse_content_argument(std::string_view argument);
+
+json::object asset_json(const Site& site, const AssetRow& asset,
+                        const std::vector<UploadRow>& uploads);
+json::object event_json(const EventRow& event);
+json::object variant_json(const Site& site, const VariantRow& variant);
+json::object job_json(const Job& job);
+json::object key_json(const ApiKeyRow& key);
+
+/// {"id","status","url",…}: what an upload is answered with. 201 or 200.
+Response recorded_response(const Site& site, const Recorded& recorded);
+
+json::value text_or_null(std::string_view text);
+
+/// Limit and cursor of a listing.
+struct PageRequest {
+  std::string cursor;
+  std::size_t limit = 100;
+};
+class Query;
+Result<PageRequest> page_request(const Query& query);
+
+}  // namespace calotype

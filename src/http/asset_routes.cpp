@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/assets: list, read, history, variants, bytes, delete.
+#include <format>
+
+#include "http/asset_json.hpp"
+#include "http/content_disposition.hpp"
+#include "http/query.hpp"
+#include "http/representation.hpp"
+#include "http/router.hpp"
+
+namespace calotype {
+namespace {
+
+Answer answer(Result<Response> result) {
+  if (!result) return refuse(result.error());
+  return *std::move(result);
+}
+
+Result<Response> list(const Site& site, const Exchange& exchange) {
+  TRY(const Query query, Query::parse(exchange.head.query()));
+  TRY_VOID(query.only({"cursor", "limit", "state", "order"}));
+  TRY(const PageRequest page, page_request(query));
+  AssetFilter filter;
+  if (const std::string* state = query.find("state")) {
+    filter.state = parse_asset_state(*state);
+    if (!filter.state)
+      return fail(ErrorCode::bad_request, std::format("There is no state “{}”.", *state));
+  }
+  if (const std::string* order = query.find("order"); order != nullptr && *order != "newest")
+    return fail(ErrorCode::bad_request, "The only order is “newest”.");
+  TRY(const auto found, site.services.catalog.list_assets(filter, page.cursor, page.limit));
+  json::array assets;
+  for (const AssetRow& asset : found.rows) {
+    TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
+    assets.push_back(asset_json(site, asset, uploads));
+  }
+  return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
+                                                         {"next", text_or_null(found.next)}}));
+}
+
+Result<Response> show(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
+  Response response = json_response(200, json::serialize(asset_json(site, asset, uploads)));
+  response.add("ETag", "\"" + asset.digest.hex() + "\"");
+  return response;
+}
+
+Result<Response> head_only(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  Response response = json_response(200, {});
+  response.add("Location", "/v1/assets/" + asset.id.text());
+  response.add("ETag", "\"" + asset.digest.hex() + "\"");
+  return response;
+}
+
+Result<Response> events(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0], true));
+  TRY(const auto found, site.services.catalog.events_of(asset.id));
+  json::array list;
+  for (const EventRow& event : found) list.push_back(event_json(event));
+  return json_response(200, json::serialize(json::object{{"events", std::move(list)}}));
+}
+
+Result<Response> variants(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  TRY(const auto found, site.services.catalog.variants_of(asset.id));
+  json::array list;
+  for (const VariantRow& variant : found) list.push_back(variant_json(site, variant));
+  return json_response(200, json::serialize(json::object{{"variants", std::move(list)}}));
+}
+
+/// Types that a browser shows and that cannot carry a script.
+bool is_safe_inline(std::string_view media_type) {
+  for (const std::string_view safe :
+       {"image/jpeg", "image/png", "image/webp", "image/avif", "image/gif"})
+    if (media_type == safe) return true;
+  return false;
+}
+
+Result<Response> original(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
+  TRY(const Blob blob, site.services.blobs.open(BlobKey::original(asset.digest)));
+  if (blob.bytes != asset.bytes)
+    return fail(ErrorCode::blob_corrupt, "The original's bytes are damaged.");
+  const std::string& media_type = asset.media.media_type;
+  const std::string file_name = uploads.empty() ? std::string{} : uploads.front().file_name;
+  Response fields;
+  fields.add("Cache-Control", "private, max-age=0, must-revalidate");
+  fields.add("X-Content-Type-Options", "nosniff");
+  fields.add("Content-Security-Policy", "sandbox");
+  fields.add("Content-Disposition",
+             content_disposition(is_safe_inline(media_type) ? "inline" : "attachment", file_name));
+  return respond_with({.media_type = media_type.empty() ? "application/octet-stream" : media_type,
+                       .etag = "\"" + asset.digest.hex() + "\"",
+                       .last_modified = asset.created_at,
+                       .fields = std::move(fields.fields),
+                       .body = FileSlice{blob.file, 0, blob.bytes}},
+                      exchange.head);
+}
+
+Result<Response> remove_uploads(const Site& site, std::string_view argument,
+                                std::string_view upload) {
+  TRY(const AssetRow asset, find_asset(site, argument));
+  TRY(const bool deleted,
+      site.services.catalog.delete_uploads(asset.id, upload, site.settings.purge_after));
+  if (deleted) site.hot.erase(asset.id);
+  return Response{.status = 204, .fields = {}, .body = {}};
+}
+
+Result<Response> remove_asset(const Site& site, const Exchange& exchange) {
+  TRY(const Query query, Query::parse(exchange.head.query()));
+  TRY_VOID(query.only({"upload"}));
+  const std::string* upload = query.find("upload");
+  if (upload != nullptr && upload->empty())
+    return fail(ErrorCode::upload_not_found, "There is no upload without an id.");
+  return remove_uploads(site, exchange.arguments[0], upload == nullptr ? "" : *upload);
+}
+
+Result<Response> retry(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  TRY_VOID(site.services.catalog.retry_inspection(asset.id));
+  return json_response(
+      202, json::serialize(
+               json::object{{"id", asset.id.text()}, {"state", to_string(AssetState::ingested)}}));
+}
+
+}  // namespace
+
+Answer list_assets(const Site& site, const Exchange& exchange) {
+  return answer(list(site, exchange));
+}
+Answer show_asset(const Site& site, const Exchange& exchange) {
+  return answer(show(site, exchange));
+}
+Answer head_asset(const Site& site, const Exchange& exchange) {
+  return answer(head_only(site, exchange));
+}
+Answer list_events(const Site& site, const Exchange& exchange) {
+  return answer(events(site, exchange));
+}
+Answer list_variants(const Site& site, const Exchange& exchange) {
+  return answer(variants(site, exchange));
+}
+Answer get_original(const Site& site, const Exchange& exchange) {
+  return answer(original(site, exchange));
+}
+Answer delete_asset(const Site& site, const Exchange& exchange) {
+  return answer(remove_asset(site, exchange));
+}
+Answer delete_upload(const Site& site, const Exchange& exchange) {
+  return answer(remove_uploads(site, exchange.arguments[0], exchange.arguments[1]));
+}
+Answer retry_asset(const Site& site, const Exchange& exchange) {
+  return answer(retry(site, exchange));
+}
+
+}  // namespace calotype

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request's body. Small ones are read whole; an upload's goes through two buffers: the socket
+// fills one while a thread of the ingest pool hashes and writes the other, so that an upload of any
+// size holds the same memory. One that fits into the first buffer goes to the pool once.
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <cstring>
+#include <format>
+
+#include "base/log.hpp"
+#include "http/connection.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::size_t small_body_bytes_max = 64 << 10;
+constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::unexpected<Error> incomplete() {
+  return fail(ErrorCode::body_incomplete, "The body ended early.");
+}
+
+}  // namespace
+
+void Connection::begin_body() {
+  body_at_ = begin_ + head_.bytes;
+  body_left_ = head_.content_length.value_or(0);
+  chunks_.reset();
+  if (head_.chunked) chunks_.emplace();
+  body_done_ = !head_.has_body();
+  body_broken_ = false;
+  body_bytes_ = 0;
+  body_waited_ = std::chrono::milliseconds{0};
+}
+
+/// Raw bytes of the connection: what came with the head first, then from the socket.
+Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
+  if (body_at_ < end_) {
+    const std::size_t count = std::min(buffer.size(), end_ - body_at_);
+    std::memcpy(buffer.data(), in_.data() + body_at_, count);
+    body_at_ += count;
+    co_return count;
+  }
+  reading_body_ = true;
+  deadline_ = thread_.now() + parts_.site.settings.body_timeout;
+  const auto [error, received] = co_await socket_.async_read_some(
+      asio::buffer(buffer.data(), buffer.size()), asio::as_tuple(asio::deferred));
+  deadline_ = SteadyTime::max();
+  reading_body_ = false;
+  if (error || timed_out_ || cancelled_) {
+    body_broken_ = true;
+    co_return incomplete();
+  }
+  body_bytes_ += received;
+  ThreadCounts::add(thread_.counts().bytes_in, received);
+  co_return received;
+}
+
+/// Payload, until the buffer is full or the body has ended.
+Task<Result<std::size_t>> Connection::fill(std::span<char> buffer) {
+  std::size_t filled = 0;
+  while (!body_done_ && filled < buffer.size()) {
+    std::span<char> rest = buffer.subspan(filled);
+    if (!chunks_ && rest.size() > body_left_) rest = rest.first(body_left_);
+    const auto received = co_await receive(rest);
+    if (!received) co_return std::unexpected(received.error());
+    if (!chunks_) {
+      filled += *received;
+      body_left_ -= *received;
+      body_done_ = body_left_ == 0;
+      continue;
+    }
+    const auto decoded = chunks_->decode(rest.first(*received));
+    if (!decoded) co_return std::unexpected(decoded.error());
+    filled += decoded->payload;
+    body_done_ = chunks_->done();
+    if (decoded->consumed < *received)
+      after_body_.append(rest.data() + decoded->consumed, *received - decoded->consumed);
+  }
+  co_return filled;
+}
+
+Task<bool> Connection::say_continue() {
+  if (!head_.expects_continue || body_at_ < end_) co_return true;
+  out_.emplace_back(std::string(continue_line));
+  co_return co_await flush();
+}
+
+Task<Result<std::string>> Connection::read_small_body() {
+  const auto too_large = [] {
+    return fail(ErrorCode::too_large,
+                std::format("The body is at most {} bytes here.", small_body_bytes_max));
+  };
+  if (body_left_ > small_body_bytes_max) co_return too_large();
+  if (!co_await say_continue()) co_return incomplete();
+  std::string body(chunks_ ? small_body_bytes_max : body_left_, '\0');
+  const auto filled = co_await fill(body);
+  if (!filled) co_return std::unexpected(filled.error());
+  if (!body_done_) co_return too_large();
+  body.resize(*filled);
+  co_return body;
+}
+
+Task<Response> Connection::run_upload(const Route& route, const Exchange& exchange) {
+  auto begun = route.begin_upload(parts_.site, exchange);
+  if (!begun) co_return problem_response(begun.error());
+  if (!co_await say_continue()) co_return problem_response(incomplete().error());
+  // Shared with the pool's thread that drops it.
+  std::shared_ptr<UploadSink> sink = *std::move(begun);
+  auto response = co_await stream_to(sink);
+  if (response) co_return *std::move(response);
+  const Error error = std::move(response).error();
+  if (error.kind() == ErrorKind::upstream || error.kind() == ErrorKind::internal ||
+      error.kind() == ErrorKind::no_space)
+    log::error("upload failed", {{"error", error}});
+  // To drop a large spool file takes the file system a while.
+  (void)parts_.ingests.post([sink = std::move(sink)](std::stop_token) mutable { sink.reset(); });
+  Response refusal = problem_response(error);
+  refusal.close = !body_done_ || body_broken_;
+  co_return refusal;
+}
+
+Task<Result<Response>> Connection::stream_to(std::shared_ptr<UploadSink> sink) {
+  const std::size_t capacity = parts_.site.settings.upload_buffer_bytes;
+  const std::size_t first_size =
+      chunks_ ? capacity : static_cast<std::size_t>(std::min<std::uint64_t>(capacity, body_left_));
+  std::unique_ptr<char[]> buffers[2] = {std::make_unique_for_overwrite<char[]>(first_size), {}};
+  std::optional<Offloaded<Result<void>>> writing;
+  for (std::size_t turn = 0;; turn ^= 1) {
+    if (!buffers[turn]) buffers[turn] = std::make_unique_for_overwrite<char[]>(capacity);
+    const std::span<char> buffer(buffers[turn].get(), turn == 0 ? first_size : capacity);
+    const auto filled = co_await fill(buffer);
+    // The pool's thread reads the other buffer until it has landed.
+    const auto written = writing ? co_await writing->get() : Result<void>{};
+    if (!filled) co_return std::unexpected(filled.error());
+    if (!written) co_return std::unexpected(written.error());
+    const ByteSpan chunk = std::as_bytes(buffer.first(*filled));
+    if (body_done_)
+      co_return co_await offload(thread_.executor(), parts_.ingests,
+                                 [sink, chunk]() -> Result<Response> {
+                                   TRY_VOID(sink->write(chunk));
+                                   return sink->finish();
+                                 });
+    writing.emplace(thread_.executor(), parts_.ingests,
+                    [sink, chunk] { return sink->write(chunk); });
+  }
+}
+
+}  // namespace calotype

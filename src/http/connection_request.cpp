@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a head to an answer.
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <format>
+
+#include "base/log.hpp"
+#include "http/connection.hpp"
+#include "http/cors.hpp"
+#include "http/representation.hpp"
+#include "http/signature.hpp"
+
+namespace calotype {
+namespace {
+
+bool peer_has_gone(int fd) {
+  char byte = 0;
+  const ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+Response response_of(Answer answer) {
+  return std::get<Response>(std::move(answer));
+}
+
+void log_failure(const Error& error, std::string_view target) {
+  switch (error.kind()) {
+    case ErrorKind::upstream:
+    case ErrorKind::corrupt:
+    case ErrorKind::internal:
+    case ErrorKind::no_space:
+      log::error("request failed", {{"target", target}, {"error", error}});
+      break;
+    default:
+      log::debug("request refused", {{"target", target}, {"error", error}});
+  }
+}
+
+}  // namespace
+
+Task<bool> Connection::answer_request() {
+  deadline_ = SteadyTime::max();
+  begin_body();
+  Response response = co_await make_answer();
+  co_return co_await finish_request(std::move(response));
+}
+
+/// Sends it, and brings the connection to where the next request begins, or to its end.
+Task<bool> Connection::finish_request(Response response) {
+  // A body that nobody wanted is not read: it may be endless.
+  if (!body_done_) response.close = true;
+  const bool close = response.close || !head_.keep_alive || thread_.draining();
+  thread_.count_answer(route_name_, response.status);
+  queue_answer(std::move(response), head_.method == Method::head);
+  if (!co_await flush()) co_return false;
+  if (close || cancelled_) {
+    co_await linger();
+    co_return false;
+  }
+  // What was read with the body and belongs to the next request.
+  consume(body_at_ - begin_);
+  if (!after_body_.empty()) {
+    if (in_.size() < end_ + after_body_.size()) in_.resize(end_ + after_body_.size());
+    std::ranges::copy(after_body_, in_.begin() + static_cast<std::ptrdiff_t>(end_));
+    end_ += after_body_.size();
+    after_body_.clear();
+  }
+  co_return true;
+}
+
+Task<Response> Connection::make_answer() {
+  const Site& site = parts_.site;
+  route_name_ = "variant";
+  if (!head_.has_body() && (head_.method == Method::get || head_.method == Method::head)) {
+    const HotEntry* entry = thread_.hot().find(head_.target, head_.joined(FieldName::accept));
+    if (entry != nullptr) {
+      ThreadCounts::add(thread_.counts().hot_answers, 1);
+      co_return respond_with(entry->representation, head_);
+    }
+  }
+  const RouteMatch match = find_route(head_.method, head_.path());
+  route_name_ = match.route == nullptr ? "none" : match.route->name;
+  if (head_.method == Method::options && (head_.target == "*" || !match.allow.empty()))
+    co_return options_response(
+        site.settings.cors_origins, head_.first(FieldName::origin),
+        match.allow.empty() ? "GET, HEAD, POST, DELETE, OPTIONS" : std::string_view(match.allow));
+  if (match.route == nullptr) {
+    if (!match.allow.empty()) co_return not_allowed_response(match.allow);
+    co_return response_of(refuse(Error{ErrorCode::route_not_found,
+                                       "There is nothing at this path; see /openapi.json.",
+                                       {},
+                                       std::source_location::current()}));
+  }
+  co_return co_await run_route(match);
+}
+
+Task<Response> Connection::run_route(const RouteMatch& match) {
+  const Site& site = parts_.site;
+  const Route& route = *match.route;
+  Exchange exchange{.head = head_, .arguments = match.arguments, .principal = {}, .body = {}};
+  if (route.access == Access::signature && site.settings.require_signature) {
+    const auto checked = check_signature(site.settings.signing_key, head_.target);
+    if (!checked) co_return problem_response(checked.error());
+  }
+  if (const auto scope = needed_scope(route, match.arguments[0])) {
+    auto principal = co_await authorize(*scope);
+    if (!principal) co_return problem_response(principal.error());
+    exchange.principal = *std::move(principal);
+  }
+  if (route.begin_upload != nullptr) co_return co_await run_upload(route, exchange);
+  if (head_.has_body()) {
+    auto body = co_await read_small_body();
+    if (!body) co_return problem_response(body.error());
+    exchange.body = *std::move(body);
+  }
+  co_return co_await run_handler(route, exchange);
+}
+
+Task<Result<Principal>> Connection::authorize(Scope scope) {
+  const std::string_view authorization = head_.first(FieldName::authorization);
+  KeyRing& keys = parts_.site.keys;
+  if (auto known = keys.recall(authorization, scope)) co_return *std::move(known);
+  co_return co_await offload(thread_.executor(), parts_.lookups, [&keys, authorization, scope] {
+    return keys.authorize(authorization, scope);
+  });
+}
+
+Task<Response> Connection::run_handler(const Route& route, Exchange& exchange) {
+  const Site& site = parts_.site;
+  if (!route.blocks) co_return response_of(route.handle(site, exchange));
+  auto answered = co_await offload(
+      thread_.executor(), parts_.lookups,
+      [&site, &route, &exchange]() -> Result<Answer> { return route.handle(site, exchange); });
+  if (!answered) co_return problem_response(answered.error());
+  auto* order = std::get_if<PictureOrder>(&*answered);
+  if (order == nullptr) co_return std::get<Response>(*std::move(answered));
+  const auto picture = co_await wait_for(std::move(order->order));
+  if (!picture) log_failure(picture.error(), head_.target);
+  co_return order->finish(picture);
+}
+
+/// Until the picture is there, the client has gone, or it has taken too long.
+Task<Result<Picture>> Connection::wait_for(RenderOrder order) {
+  struct Wait {
+    Landing<Result<Picture>> landing;
+    std::optional<Deliver::Ticket> ticket;
+  };
+  Deliver& deliver = parts_.site.services.deliver;
+  // Shared by this task, the flight that calls back, and the socket's watch.
+  const auto wait = std::make_shared<Wait>();
+  wait->ticket = deliver.fetch(
+      std::move(order),
+      [wait, guard = asio::make_work_guard(thread_.executor())](const Result<Picture>& picture) {
+        asio::post(guard.get_executor(), [wait, picture] { wait->landing.land(picture); });
+      });
+  const auto give_up = [wait, &deliver](ErrorCode code, std::string message) {
+    if (deliver.leave(*wait->ticket))
+      wait->landing.land(std::unexpected(fail(code, std::move(message)).error()));
+  };
+  // Posted, because whoever interrupts is walking through the connections, and this one may end.
+  interrupt_ = [this, give_up] {
+    asio::post(thread_.executor(), [give_up, late = timed_out_] {
+      give_up(late ? ErrorCode::timeout : ErrorCode::cancelled,
+              late ? "The picture is taking too long. Ask again." : "The server is stopping.");
+    });
+  };
+  deadline_ = thread_.now() + parts_.site.settings.wait_max;
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [this, wait, give_up](const boost::system::error_code& error) {
+                       if (error || wait->landing.landed()) return;
+                       if (!peer_has_gone(socket_.native_handle())) return;
+                       cancelled_ = true;
+                       give_up(ErrorCode::cancelled, "The client has gone.");
+                     });
+  auto picture = co_await wait->landing.get();
+  interrupt_ = nullptr;
+  deadline_ = SteadyTime::max();
+  timed_out_ = false;
+  socket_.cancel();
+  co_return picture;
+}
+
+}  // namespace calotype

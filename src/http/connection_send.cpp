@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an answer leaves: pieces in memory by sendmsg, files by way of a buffer that is filled from
+// the page cache at once, or on a pool where the disk has to be asked.
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <format>
+
+#include "http/connection.hpp"
+#include "http/cors.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::size_t pieces_at_once = 16;
+constexpr std::size_t file_chunk_bytes = 256 << 10;
+constexpr std::size_t linger_bytes_max = 1 << 20;
+constexpr std::chrono::seconds linger_max{2};
+
+bool has_no_content(int status) {
+  return status == 204 || status == 304;
+}
+
+/// Bytes read; 0 at the end; an error of ours. Blocks only where `may_block`; nothing where the
+/// bytes are not in the page cache.
+std::optional<Result<std::size_t>> read_at(int fd, std::span<char> out, std::uint64_t offset,
+                                           bool may_block) {
+  const iovec piece{out.data(), out.size()};
+  while (true) {
+    const ssize_t got =
+        preadv2(fd, &piece, 1, static_cast<off_t>(offset), may_block ? 0 : RWF_NOWAIT);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EINTR) continue;
+    if (!may_block && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS))
+      return std::nullopt;
+    return fail_errno(ErrorCode::storage_failed, "The bytes could not be read.", errno);
+  }
+}
+
+}  // namespace
+
+void Connection::queue_answer(Response response, bool head_only) {
+  const HttpSettings& settings = parts_.site.settings;
+  const bool close = response.close || !head_.keep_alive || thread_.draining();
+  std::string head =
+      std::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
+  head += thread_.date_field();
+  head += response.fields;
+  head += cors_fields(settings.cors_origins, head_.method == Method::other
+                                                 ? std::string_view{}
+                                                 : head_.first(FieldName::origin));
+  if (!has_no_content(response.status))
+    head += std::format("Content-Length: {}\r\n", response.content_length());
+  if (close)
+    head += "Connection: close\r\n";
+  else if (head_.http_1_0)
+    head += "Connection: keep-alive\r\n";
+  head += "\r\n";
+  out_.emplace_back(std::move(head));
+  if (head_only || has_no_content(response.status)) return;
+  for (BodyPiece& piece : response.body)
+    if (size_of(piece) > 0) out_.push_back(std::move(piece));
+}
+
+/// What sendmsg left of prepared answers.
+void Connection::queue_hot(std::span<const HotEntry* const> entries,
+                           std::span<const bool> heads_only, std::size_t sent) {
+  std::uint64_t skip = sent;
+  const auto queue = [&](BodyPiece piece) {
+    const std::uint64_t size = size_of(piece);
+    if (skip >= size) {
+      skip -= size;
+      return;
+    }
+    if (out_.empty()) out_offset_ = std::exchange(skip, 0);
+    out_.push_back(std::move(piece));
+  };
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    queue(thread_.hot_prefix());
+    queue(entries[i]->head);
+    if (!heads_only[i]) queue(entries[i]->representation.body);
+  }
+}
+
+Task<bool> Connection::wait_writable() {
+  deadline_ = thread_.now() + parts_.site.settings.idle_timeout;
+  const auto [error] =
+      co_await socket_.async_wait(asio::socket_base::wait_write, asio::as_tuple(asio::deferred));
+  deadline_ = SteadyTime::max();
+  co_return !error && !timed_out_ && !cancelled_;
+}
+
+/// Sends all that is queued; false where the connection is broken.
+Task<bool> Connection::flush() {
+  while (out_at_ < out_.size()) {
+    if (const auto* file = std::get_if<FileSlice>(&out_[out_at_])) {
+      if (!co_await send_file(*file)) co_return false;
+      ++out_at_;
+      continue;
+    }
+    std::array<iovec, pieces_at_once> pieces;
+    std::size_t count = 0;
+    for (std::size_t i = out_at_; i < out_.size() && count < pieces_at_once; ++i) {
+      if (std::holds_alternative<FileSlice>(out_[i])) break;
+      const auto* memory = std::get_if<MemorySlice>(&out_[i]);
+      const auto* text = std::get_if<std::string>(&out_[i]);
+      const char* data = memory != nullptr ? memory->bytes->data() + memory->offset : text->data();
+      const std::uint64_t skip = count == 0 ? out_offset_ : 0;
+      pieces[count++] = {const_cast<char*>(data) + skip, size_of(out_[i]) - skip};
+    }
+    const bool more = out_at_ + count < out_.size();  // a file follows
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = sendmsg(socket_.native_handle(), &message,
+                                 MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
+      continue;
+    }
+    ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
+    for (auto left = static_cast<std::uint64_t>(sent); out_at_ < out_.size();) {
+      const std::uint64_t unsent = size_of(out_[out_at_]) - out_offset_;
+      if (left < unsent) {
+        out_offset_ += left;
+        break;
+      }
+      left -= unsent;
+      out_offset_ = 0;
+      ++out_at_;
+      if (left == 0) break;
+    }
+  }
+  out_.clear();
+  out_at_ = 0;
+  co_return true;
+}
+
+Task<bool> Connection::send_file(const FileSlice& slice) {
+  std::vector<char> chunk(
+      static_cast<std::size_t>(std::min<std::uint64_t>(file_chunk_bytes, slice.size)));
+  std::uint64_t done = 0;
+  while (done < slice.size) {
+    const std::span<char> window(chunk.data(), static_cast<std::size_t>(std::min<std::uint64_t>(
+                                                   chunk.size(), slice.size - done)));
+    const int fd = slice.file->get();
+    const std::uint64_t offset = slice.offset + done;
+    auto got = read_at(fd, window, offset, false);
+    if (!got)
+      got = co_await offload(thread_.executor(), parts_.lookups,
+                             [=] { return *read_at(fd, window, offset, true); });
+    // A head has gone out already: all that can be done is to end the connection early.
+    if (!*got || **got == 0) co_return false;
+    std::span<const char> unsent = window.first(**got);
+    done += unsent.size();
+    while (!unsent.empty()) {
+      const ssize_t sent = send(socket_.native_handle(), unsent.data(), unsent.size(),
+                                MSG_NOSIGNAL | MSG_DONTWAIT | (done < slice.size ? MSG_MORE : 0));
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0) {
+        if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
+        continue;
+      }
+      ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
+      unsent = unsent.subspan(static_cast<std::size_t>(sent));
+    }
+  }
+  co_return true;
+}
+
+/// Closing while bytes of the client are unread makes the kernel reset the connection, and the
+/// client may never see the answer. So a little is read and thrown away first.
+Task<void> Connection::linger() {
+  boost::system::error_code error;
+  socket_.shutdown(asio::socket_base::shutdown_send, error);
+  std::size_t drained = 0;
+  deadline_ = thread_.now() + linger_max;
+  while (!error && !timed_out_ && !cancelled_ && drained < linger_bytes_max) {
+    const auto [failed, received] = co_await socket_.async_read_some(
+        asio::buffer(in_.data(), in_.size()), asio::as_tuple(asio::deferred));
+    if (failed) break;
+    drained += received;
+  }
+}
+
+}  // namespace calotype

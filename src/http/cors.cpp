@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/cors.hpp"
+
+#include <algorithm>
+
+namespace calotype {
+namespace {
+
+constexpr std::string_view exposed =
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Last-Modified, "
+    "Location, Retry-After, X-Cache";
+constexpr std::string_view request_fields =
+    "Authorization, Content-Digest, Content-Disposition, Content-Type, If-Match, "
+    "If-Modified-Since, "
+    "If-None-Match, If-Range, If-Unmodified-Since, Range, Repr-Digest";
+
+}  // namespace
+
+bool cors_varies(const std::vector<std::string>& origins) {
+  return !origins.empty() && !std::ranges::contains(origins, "*");
+}
+
+std::string cors_fields(const std::vector<std::string>& origins, std::string_view origin) {
+  Response fields;
+  const bool varies = cors_varies(origins);
+  if (varies) fields.add("Vary", "Origin");
+  const bool allowed = !origins.empty() && (!varies || std::ranges::contains(origins, origin));
+  if (allowed) {
+    fields.add("Access-Control-Allow-Origin", varies ? origin : "*");
+    fields.add("Access-Control-Expose-Headers", exposed);
+  }
+  return std::move(fields.fields);
+}
+
+Response options_response(const std::vector<std::string>& origins, std::string_view origin,
+                          std::string_view allow) {
+  Response response{.status = 204, .fields = {}, .body = {}};
+  response.add("Allow", allow);
+  const bool allowed =
+      !origins.empty() && (!cors_varies(origins) || std::ranges::contains(origins, origin));
+  if (!origin.empty() && allowed) {
+    response.add("Access-Control-Allow-Methods", allow);
+    response.add("Access-Control-Allow-Headers", request_fields);
+    response.add("Access-Control-Max-Age", "86400");
+  }
+  return response;
+}
+
+}  // namespace calotype

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers that are ready to be sent, by the raw target they were asked with. Two levels: each I/O
+// thread has a View, a plain map that only it touches, so that a hit takes no lock and writes to no
+// shared cache line; behind the views stands one index with a mutex, the byte budget and the
+// eviction (SIEVE: a hand walks from the oldest and takes what nobody has asked for since it last
+// came by). What the index gives up is marked gone; a view sees the mark at its next hit or sweep,
+// so nothing that was erased is served once erase has returned.
+//
+// An answer that varies by Accept has an entry without bytes under its target, which says what the
+// negotiation needs, and the answers themselves under target and format.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "asset/recipe.hpp"
+#include "base/shared_bytes.hpp"
+#include "catalog/rows.hpp"
+#include "http/representation.hpp"
+
+namespace calotype {
+
+struct HotEntry {
+  HotEntry(std::string raw_target, VariantKey variant)
+      : target(std::move(raw_target)), key(std::move(variant)) {}
+
+  std::string target;  // raw, or hot_variant_key's
+  VariantKey key;
+  Representation representation;  // its body is a MemorySlice
+  std::string head;               // all that follows Date in the head of a plain 200
+  bool varies = false;            // no bytes: look for hot_variant_key(target, format)
+  std::optional<ImageFormat> original_format;
+  bool has_alpha = false;
+
+  const SharedBytes& bytes() const { return std::get<MemorySlice>(representation.body).bytes; }
+  std::uint64_t cost() const;
+  bool gone() const { return gone_.load(std::memory_order_acquire); }
+  /// Marks it as wanted; writes only the first time since somebody looked.
+  void touch() const {
+    if (wanted_.load(std::memory_order_relaxed) != all_wanted) wanted_.store(all_wanted);
+  }
+
+ private:
+  friend class HotIndex;
+  static constexpr std::uint8_t wanted_by_eviction = 1;
+  static constexpr std::uint8_t wanted_by_flush = 2;
+  static constexpr std::uint8_t all_wanted = wanted_by_eviction | wanted_by_flush;
+  mutable std::atomic<std::uint8_t> wanted_ = 0;
+  std::atomic<bool> gone_ = false;
+};
+
+/// The key of one format of an answer that varies; cannot be a target (no target has a space).
+std::string hot_variant_key(std::string_view target, ImageFormat format);
+
+class HotIndex {
+ public:
+  explicit HotIndex(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  /// To be taken before the catalog is asked for what is going to be inserted.
+  std::uint64_t epoch() const { return epoch_.load(); }
+  /// Refuses silently what was asked for before the last erase (it may be what was erased), and
+  /// what is larger than an eighth of the budget. Replaces the entry of the same target.
+  void insert(std::shared_ptr<HotEntry> entry, std::uint64_t epoch);
+  std::shared_ptr<const HotEntry> find(std::string_view target);
+  void erase(const AssetId& id);
+  /// The variants that were served since the last call.
+  std::vector<VariantKey> take_accessed();
+  std::uint64_t bytes() const;
+  /// Grows whenever an entry goes.
+  std::uint64_t removals() const { return removals_.load(); }
+
+ private:
+  using Order = std::list<std::shared_ptr<HotEntry>>;  // newest first
+  void evict_one();
+  Order::iterator remove(Order::iterator place);
+
+  const std::uint64_t bytes_max_;
+  std::atomic<std::uint64_t> epoch_ = 0;
+  std::atomic<std::uint64_t> removals_ = 0;
+  mutable std::mutex mutex_;
+  Order order_;
+  Order::iterator hand_ = order_.end();
+  std::unordered_map<std::string_view, Order::iterator> by_target_;
+  std::map<AssetId, std::vector<HotEntry*>> by_asset_;
+  std::uint64_t bytes_ = 0;
+};
+
+/// One thread's.
+class HotView {
+ public:
+  explicit HotView(HotIndex& index) : index_(index) {}
+
+  /// The entry for the target, negotiated by `accept` where it varies; nullptr where there is none.
+  /// Valid until this thread next calls find or sweep.
+  const HotEntry* find(std::string_view target, std::string_view accept);
+  /// What keeps the entry for longer (a send that has to wait).
+  std::shared_ptr<const HotEntry> share(const HotEntry& entry);
+  /// Lets go of what the index has given up; about once a second.
+  void sweep();
+
+ private:
+  const HotEntry* find_exactly(std::string_view target);
+
+  HotIndex& index_;
+  std::unordered_map<std::string_view, std::shared_ptr<const HotEntry>> entries_;
+  std::uint64_t removals_seen_ = 0;
+};
+
+}  // namespace calotype

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/response.hpp"
+
+#include <algorithm>
+
+#include "base/json.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::string_view problem_media_type = "application/problem+json";
+
+/// The limit that a LIMIT_EXCEEDED message names: its first word with a point inside, like
+/// `render.input_pixels_max`.
+std::string_view limit_in(std::string_view message) {
+  constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyz_.";
+  while (!message.empty()) {
+    const auto first = message.find_first_of("abcdefghijklmnopqrstuvwxyz");
+    if (first == message.npos) return {};
+    message.remove_prefix(first);
+    std::string_view word = message.substr(0, message.find_first_not_of(name_characters));
+    message.remove_prefix(word.size());
+    while (word.ends_with('.')) word.remove_suffix(1);
+    if (word.contains('.')) return word;
+  }
+  return {};
+}
+
+Response problem(int status, ErrorCode code, std::string_view detail) {
+  json::object document{{"type", "about:blank"},
+                        {"title", reason_phrase(status)},
+                        {"status", status},
+                        {"code", to_string(code)},
+                        {"detail", detail}};
+  if (code == ErrorCode::limit_exceeded)
+    if (const auto limit = limit_in(detail); !limit.empty()) document["limit"] = limit;
+  return text_response(status, problem_media_type, json::serialize(document));
+}
+
+}  // namespace
+
+std::uint64_t size_of(const BodyPiece& piece) {
+  struct Size {
+    std::uint64_t operator()(const std::string& text) const { return text.size(); }
+    std::uint64_t operator()(const MemorySlice& slice) const { return slice.size; }
+    std::uint64_t operator()(const FileSlice& slice) const { return slice.size; }
+  };
+  return std::visit(Size{}, piece);
+}
+
+void Response::add(std::string_view name, std::string_view value) {
+  fields.append(name).append(": ");
+  const auto begin = static_cast<std::ptrdiff_t>(fields.size());
+  fields.append(value);
+  std::replace_if(
+      fields.begin() + begin, fields.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  fields.append("\r\n");
+}
+
+std::uint64_t Response::content_length() const {
+  std::uint64_t total = 0;
+  for (const BodyPiece& piece : body) total += size_of(piece);
+  return total;
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 302:
+      return "Found";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Content Too Large";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 422:
+      return "Unprocessable Content";
+    case 428:
+      return "Precondition Required";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "Unknown";
+  }
+}
+
+Response text_response(int status, std::string_view media_type, std::string text) {
+  Response response{.status = status, .fields = {}, .body = {}};
+  response.add("Content-Type", media_type);
+  response.body.emplace_back(std::move(text));
+  return response;
+}
+
+Response json_response(int status, std::string text) {
+  Response response = text_response(status, "application/json", std::move(text));
+  response.add("Cache-Control", "no-store");
+  return response;
+}
+
+int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_input:
+      return 400;
+    case ErrorKind::unauthorized:
+      return 401;
+    case ErrorKind::forbidden:
+      return 403;
+    case ErrorKind::not_found:
+      return 404;
+    case ErrorKind::not_allowed:
+      return 405;
+    case ErrorKind::conflict:
+      return 409;
+    case ErrorKind::too_large:
+      return 413;
+    case ErrorKind::bad_range:
+      return 416;
+    case ErrorKind::unprocessable:
+      return 422;
+    case ErrorKind::pending:
+      return 202;
+    case ErrorKind::overloaded:
+    case ErrorKind::timeout:
+    case ErrorKind::cancelled:
+    case ErrorKind::upstream:
+      return 503;
+    case ErrorKind::no_space:
+      return 507;
+    case ErrorKind::corrupt:
+    case ErrorKind::internal:
+      return 500;
+  }
+  return 500;
+}
+
+Response problem_response(const Error& error) {
+  const int status = status_of(error.kind());
+  Response response = problem(status, error.code, error.message);
+  response.add("Cache-Control", "no-store");
+  if (status == 401) response.add("WWW-Authenticate", "Bearer");
+  if (status == 202 || status == 503) response.add("Retry-After", "1");
+  return response;
+}
+
+Response problem_response(int status, ErrorCode code, std::string_view detail) {
+  Response response = problem(status, code, detail);
+  response.add("Cache-Control", "no-store");
+  return response;
+}
+
+Response not_allowed_response(std::string_view allow) {
+  Response response = problem_response(405, ErrorCode::method_not_allowed,
+                                       "This resource allows " + std::string(allow) + ".");
+  response.add("Allow", allow);
+  return response;
+}
+
+}  // namespace calotype

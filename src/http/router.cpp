@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/router.hpp"
+
+#include <algorithm>
+
+#include "http/dialects/variant_path.hpp"
+#include "http/signature.hpp"
+
+namespace calotype {
+namespace {
+
+using enum Method;
+
+constexpr Route table[] = {
+    {get, "/v/{id}/{variant}", Access::signature, "variant", get_variant},
+    {get, "/i/{id}", Access::signature, "imgix", get_imgix},
+    {get, "/asset/{id}/variant/{name}", Access::signature, "resolve", resolve_variant},
+    {.method = post,
+     .pattern = "/v1/assets",
+     .access = Access::write,
+     .name = "upload",
+     .begin_upload = begin_upload},
+    {get, "/v1/assets", Access::read, "assets", list_assets},
+    {head, "/v1/assets/{id}", Access::existence, "existence", head_asset},
+    {get, "/v1/assets/{id}", Access::existence, "asset", show_asset},
+    {remove, "/v1/assets/{id}", Access::write, "delete_asset", delete_asset},
+    {post, "/v1/assets/{id}/uploads", Access::write, "record_known", record_known},
+    {remove, "/v1/assets/{id}/uploads/{upload}", Access::write, "delete_upload", delete_upload},
+    {get, "/v1/assets/{id}/events", Access::read, "events", list_events},
+    {get, "/v1/assets/{id}/variants", Access::read, "variants", list_variants},
+    {get, "/v1/assets/{id}/original", Access::read, "original", get_original},
+    {post, "/v1/assets/{id}/retry", Access::write, "retry_asset", retry_asset},
+    {get, "/v1/jobs", Access::admin, "jobs", list_jobs},
+    {post, "/v1/jobs/{id}/retry", Access::admin, "retry_job", retry_job},
+    {get, "/v1/keys", Access::admin, "keys", list_keys},
+    {post, "/v1/keys", Access::admin, "create_key", create_key},
+    {remove, "/v1/keys/{id}", Access::admin, "revoke_key", revoke_key},
+    {.method = get,
+     .pattern = "/healthz",
+     .access = Access::open,
+     .name = "healthz",
+     .handle = show_health,
+     .blocks = false},
+    {get, "/readyz", Access::open, "readyz", show_readiness},
+    {get, "/metrics", Access::open, "metrics", show_metrics},
+    {.method = get,
+     .pattern = "/openapi.json",
+     .access = Access::open,
+     .name = "openapi",
+     .handle = show_openapi,
+     .blocks = false},
+    {.method = get,
+     .pattern = "/",
+     .access = Access::open,
+     .name = "index",
+     .handle = show_index,
+     .blocks = false},
+};
+
+/// A placeholder stands for one segment that is not empty.
+bool matches(std::string_view pattern, std::string_view path,
+             std::array<std::string_view, 3>& arguments) {
+  std::size_t count = 0;
+  while (true) {
+    const auto pattern_end = pattern.find('/', 1);
+    const auto path_end = path.find('/', 1);
+    const std::string_view wanted = pattern.substr(0, pattern_end);
+    const std::string_view given = path.substr(0, path_end);
+    if (wanted.starts_with("/{")) {
+      if (given.size() < 2) return false;
+      arguments[count++] = given.substr(1);
+    } else if (wanted != given) {
+      return false;
+    }
+    if (pattern_end == pattern.npos || path_end == path.npos) return pattern_end == path_end;
+    pattern.remove_prefix(pattern_end);
+    path.remove_prefix(path_end);
+  }
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return table;
+}
+
+RouteMatch find_route(Method method, std::string_view path) {
+  RouteMatch match;
+  std::vector<Method> allowed;
+  for (const Route& route : table) {
+    std::array<std::string_view, 3> arguments;
+    if (!matches(route.pattern, path, arguments)) continue;
+    allowed.push_back(route.method);
+    const bool as_head = method == head && route.method == get;
+    if (match.route != nullptr || (route.method != method && !as_head)) continue;
+    match.route = &route;
+    match.arguments = arguments;
+  }
+  if (std::ranges::contains(allowed, get) && !std::ranges::contains(allowed, head))
+    allowed.push_back(head);
+  if (!allowed.empty()) allowed.push_back(options);
+  for (const Method each : allowed)
+    match.allow.append(match.allow.empty() ? "" : ", ").append(to_string(each));
+  return match;
+}
+
+std::optional<Scope> needed_scope(const Route& route, std::string_view first_argument) {
+  switch (route.access) {
+    case Access::open:
+    case Access::signature:
+      return std::nullopt;
+    case Access::read:
+      return Scope::read;
+    case Access::write:
+      return Scope::write;
+    case Access::admin:
+      return Scope::admin;
+    case Access::existence:
+      return first_argument.starts_with("sha256:") ? Scope::write : Scope::read;
+  }
+  return Scope::admin;
+}
+
+std::string Site::public_url(std::string_view target) const {
+  return settings.require_signature ? sign_target(settings.signing_key, target)
+                                    : std::string(target);
+}
+
+std::string Site::preset_url(const AssetId& id, std::string_view name, const Recipe& recipe) const {
+  if (recipe.format)
+    return public_url(variant_path(id.text(), name, recipe, services.deliver.version_of(recipe)));
+  return public_url("/v/" + id.text() + "/" + std::string(name) + ".auto");
+}
+
+Answer refuse(const Error& error) {
+  return problem_response(error);
+}
+
+}  // namespace calotype

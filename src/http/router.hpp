@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of routes: method, path, who may, and the function that answers. openapi.json describes
+// the same table, and a test walks the two against each other.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/site.hpp"
+
+namespace calotype {
+
+enum class Access : std::uint8_t {
+  open,
+  signature,  // a signed URL, where those are required
+  read,
+  write,
+  admin,
+  /// Whether some content is here: read by id, write by hash (a reader must not be able to test
+  /// for content that it only suspects).
+  existence,
+};
+
+struct Route {
+  Method method;             // GET answers HEAD too, unless that has a row of its own
+  std::string_view pattern;  // "/v1/assets/{id}"
+  Access access;
+  std::string_view name;  // the metrics' label
+  Handler handle = nullptr;
+  UploadHandler begin_upload = nullptr;  // instead: the body is streamed
+  bool blocks = true;                    // false: answered on the I/O thread
+};
+
+std::span<const Route> routes();
+
+struct RouteMatch {
+  const Route* route = nullptr;  // nullptr: none for this path, or none for this method
+  std::array<std::string_view, 3> arguments;
+  std::string allow;  // the methods that the path has; empty where there is no such path
+};
+
+RouteMatch find_route(Method method, std::string_view path);
+
+/// The scope that a key needs; nothing where none is needed.
+std::optional<Scope> needed_scope(const Route& route, std::string_view first_argument);
+
+// asset_routes.cpp
+Answer head_asset(const Site& site, const Exchange& exchange);
+Answer list_assets(const Site& site, const Exchange& exchange);
+Answer show_asset(const Site& site, const Exchange& exchange);
+Answer list_events(const Site& site, const Exchange& exchange);
+Answer list_variants(const Site& site, const Exchange& exchange);
+Answer get_original(const Site& site, const Exchange& exchange);
+Answer delete_asset(const Site& site, const Exchange& exchange);
+Answer delete_upload(const Site& site, const Exchange& exchange);
+Answer retry_asset(const Site& site, const Exchange& exchange);
+// upload_routes.cpp
+Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchange& exchange);
+Answer record_known(const Site& site, const Exchange& exchange);
+// variant_routes.cpp
+Answer get_variant(const Site& site, const Exchange& exchange);
+Answer get_imgix(const Site& site, const Exchange& exchange);
+Answer resolve_variant(const Site& site, const Exchange& exchange);
+// job_routes.cpp
+Answer list_jobs(const Site& site, const Exchange& exchange);
+Answer retry_job(const Site& site, const Exchange& exchange);
+// key_routes.cpp
+Answer list_keys(const Site& site, const Exchange& exchange);
+Answer create_key(const Site& site, const Exchange& exchange);
+Answer revoke_key(const Site& site, const Exchange& exchange);
+// status_routes.cpp
+Answer show_health(const Site& site, const Exchange& exchange);
+Answer show_readiness(const Site& site, const Exchange& exchange);
+Answer show_metrics(const Site& site, const Exchange& exchange);
+Answer show_openapi(const Site& site, const Exchange& exchange);
+Answer show_index(const Site& site, const Exchange& exchange);
+
+}  // namespace calotype

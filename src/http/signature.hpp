@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signed URLs. What is signed is what was received: the raw target, before anything is decoded,
+// followed by `s` as its last parameter, so that there is one way only to cut it off.
+//
+//   /v/{id}/thumb.k3v7q2ma.webp?s=…       s = base64url(HMAC-SHA256(key, "/v/{id}/thumb.…webp"))
+//   /i/{id}?w=400&s=…                     s = base64url(HMAC-SHA256(key, "/i/{id}?w=400"))
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace calotype {
+
+/// The target with its signature. The key is the configured text's bytes.
+std::string sign_target(std::string_view key, std::string_view target);
+
+/// bad_signature where there is none, or another than ours.
+Result<void> check_signature(std::string_view key, std::string_view target);
+
+/// The target without `s` as its last parameter.
+std::string_view without_signature(std::string_view target);
+
+}  // namespace calotype

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a route gets and what it gives. Routes are plain synchronous functions from a request to an
+// answer; they may block, because the connection runs them on a pool. Two things take longer than a
+// pool's thread should wait: a picture that has yet to be made, which is answered by an order that
+// the connection waits for, and an upload's body, which is fed to a sink.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "http/health.hpp"
+#include "http/hot_index.hpp"
+#include "http/key_ring.hpp"
+#include "http/possession.hpp"
+#include "http/request_head.hpp"
+#include "http/response.hpp"
+#include "http/server.hpp"
+#include "pipeline/deliver.hpp"
+#include "pipeline/ingest.hpp"
+
+namespace calotype {
+
+/// Everything that a route may reach.
+struct Site {
+  const HttpSettings& settings;
+  const Services& services;
+  HotIndex& hot;
+  KeyRing& keys;
+  const Health& health;
+  const Possession& possession;
+
+  /// A URL of ours as clients get it: signed where URLs have to be.
+  std::string public_url(std::string_view target) const;
+  /// /v/… of a preset; with the format `auto` where the preset leaves it to Accept.
+  std::string preset_url(const AssetId& id, std::string_view name, const Recipe& recipe) const;
+};
+
+/// One request, while it is being answered. The head's views stay valid until then.
+struct Exchange {
+  const RequestHead& head;
+  std::array<std::string_view, 3> arguments;  // what the pattern's placeholders stand for, raw
+  Principal principal;
+  std::string body;  // small ones; an upload's goes to its sink
+};
+
+/// A picture that has to be made first.
+struct PictureOrder {
+  RenderOrder order;
+  std::move_only_function<Response(const Result<Picture>&)> finish;
+};
+using Answer = std::variant<Response, PictureOrder>;
+
+/// Where an upload's body goes, chunk by chunk; one thread at a time. Dropping it leaves nothing.
+class UploadSink {
+ public:
+  virtual ~UploadSink() = default;
+  virtual Result<void> write(ByteSpan chunk) = 0;
+  virtual Result<Response> finish() = 0;
+};
+
+using Handler = Answer (*)(const Site&, const Exchange&);
+using UploadHandler = Result<std::unique_ptr<UploadSink>> (*)(const Site&, const Exchange&);
+
+/// A Result's error as a problem document.
+Answer refuse(const Error& error);
+
+}  // namespace calotype

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes on their way in: a raw body, or the one file of a form; and content that is here already,
+// which is recorded again without its bytes.
+#include <format>
+
+#include "http/asset_json.hpp"
+#include "http/content_disposition.hpp"
+#include "http/digest_fields.hpp"
+#include "http/multipart.hpp"
+#include "http/query.hpp"
+#include "http/router.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::size_t field_bytes_max = 64 << 10;
+constexpr std::size_t tags_max = 100;
+constexpr std::size_t tag_bytes_max = 200;
+constexpr std::uint64_t form_bytes_max = 4 << 20;  // of a form beside its file
+
+Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
+  for (std::string& tag : split_list(list)) {
+    if (tag.size() > tag_bytes_max || tags.size() == tags_max)
+      return fail(ErrorCode::bad_request, std::format("An upload has at most {} tags of {} bytes.",
+                                                      tags_max, tag_bytes_max));
+    tags.push_back(std::move(tag));
+  }
+  return {};
+}
+
+class RawSink final : public UploadSink {
+ public:
+  RawSink(const Site& site, Intake intake, UploadFacts facts)
+      : site_(site), intake_(std::move(intake)), facts_(std::move(facts)) {}
+
+  Result<void> write(ByteSpan chunk) override { return intake_.write(chunk); }
+  Result<Response> finish() override {
+    TRY(const Recorded recorded, intake_.finish(facts_));
+    return recorded_response(site_, recorded);
+  }
+
+ private:
+  const Site& site_;
+  Intake intake_;
+  UploadFacts facts_;
+};
+
+/// A form with exactly one file; `tags` beside it, other fields are passed over.
+class FormSink final : public UploadSink, private MultipartParser::Receiver {
+ public:
+  FormSink(const Site& site, Intake intake, UploadFacts facts, std::string_view boundary)
+      : site_(site), intake_(std::move(intake)), facts_(std::move(facts)), parser_(boundary) {}
+
+  Result<void> write(ByteSpan chunk) override { return parser_.feed(as_text(chunk), *this); }
+
+  Result<Response> finish() override {
+    if (!parser_.complete())
+      return fail(ErrorCode::bad_request, "The multipart body ends before its last delimiter.");
+    if (!has_file_)
+      return fail(ErrorCode::missing_upload, "The form has no file: a part with a filename.");
+    TRY(const Recorded recorded, intake_.finish(facts_));
+    return recorded_response(site_, recorded);
+  }
+
+ private:
+  Result<void> part_begins(PartHead head) override {
+    in_file_ = head.file_name.has_value() || head.name == "file";
+    in_tags_ = !in_file_ && head.name == "tags";
+    field_.clear();
+    field_bytes_ = 0;
+    if (!in_file_) return {};
+    if (has_file_) return fail(ErrorCode::bad_request, "A form has one file, this one has more.");
+    has_file_ = true;
+    if (head.file_name && !head.file_name->empty()) facts_.file_name = *head.file_name;
+    return {};
+  }
+
+  Result<void> part_content(std::string_view bytes) override {
+    if (in_file_) return intake_.write(as_bytes(bytes));
+    field_bytes_ += bytes.size();
+    if (field_bytes_ > field_bytes_max)
+      return fail(ErrorCode::bad_request,
+                  std::format("A field of the form is at most {} bytes.", field_bytes_max));
+    if (in_tags_) field_.append(bytes);
+    return {};
+  }
+
+  Result<void> part_ends() override {
+    return in_tags_ ? add_tags(facts_.tags, field_) : Result<void>{};
+  }
+
+  const Site& site_;
+  Intake intake_;
+  UploadFacts facts_;
+  MultipartParser parser_;
+  bool has_file_ = false;
+  bool in_file_ = false;
+  bool in_tags_ = false;
+  std::string field_;
+  std::size_t field_bytes_ = 0;
+};
+
+Result<UploadFacts> facts_of(const Exchange& exchange) {
+  UploadFacts facts{.file_name = {}, .uploader = exchange.principal.name, .tags = {}};
+  TRY(const Query query, Query::parse(exchange.head.query()));
+  TRY_VOID(query.only({"file_name", "tags"}));
+  if (const auto disposition =
+          parse_field_parameters(exchange.head.first(FieldName::content_disposition)))
+    facts.file_name = file_name_in(*disposition);
+  if (const std::string* name = query.find("file_name")) facts.file_name = clean_file_name(*name);
+  for (const std::string& list : query.all("tags")) TRY_VOID(add_tags(facts.tags, list));
+  return facts;
+}
+
+Result<std::string> text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr) return std::string{};
+  if (!value->is_string()) return fail(ErrorCode::bad_request, std::format("{} is a text.", name));
+  return std::string(value->as_string());
+}
+
+Result<UploadFacts> facts_of(const json::object& object, const Principal& principal) {
+  UploadFacts facts{.file_name = {}, .uploader = principal.name, .tags = {}};
+  TRY(const std::string name, text_member(object, "file_name"));
+  facts.file_name = clean_file_name(name);
+  const json::value* tags = object.if_contains("tags");
+  if (tags == nullptr) return facts;
+  if (!tags->is_array()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
+  for (const json::value& tag : tags->as_array()) {
+    if (!tag.is_string()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
+    TRY_VOID(add_tags(facts.tags, std::string_view(tag.as_string())));
+  }
+  return facts;
+}
+
+Response challenge(const Site& site, const AssetRow& asset) {
+  const auto challenge =
+      site.possession.challenge(asset.digest, asset.bytes, site.services.clock.now());
+  const json::object document{
+      {"type", "about:blank"},
+      {"title", reason_phrase(428)},
+      {"status", 428},
+      {"code", "PROOF_REQUIRED"},
+      {"detail",
+       "Ask again with \"proof\": {\"nonce\", \"sha256\"}, where sha256 is the hash of the nonce's "
+       "characters followed by that range of the file."},
+      {"offset", challenge.offset},
+      {"length", challenge.length},
+      {"nonce", challenge.nonce}};
+  Response response = text_response(428, "application/problem+json", json::serialize(document));
+  response.add("Cache-Control", "no-store");
+  return response;
+}
+
+/// True where the client has shown that it has the bytes; false where it has to be asked (again).
+Result<bool> proves_possession(const Site& site, const AssetRow& asset,
+                               const json::object& object) {
+  const json::value* proof = object.if_contains("proof");
+  if (proof == nullptr) return false;
+  if (!proof->is_object()) return fail(ErrorCode::bad_request, "proof is an object.");
+  TRY(const std::string nonce, text_member(proof->as_object(), "nonce"));
+  TRY(const std::string claimed, text_member(proof->as_object(), "sha256"));
+  const auto asked = site.possession.recognise(nonce, asset.digest, site.services.clock.now());
+  if (!asked) return false;
+  TRY(const Blob blob, site.services.blobs.open(BlobKey::original(asset.digest)));
+  std::string range(asked->length, '\0');
+  std::size_t done = 0;
+  while (done < range.size()) {
+    const ssize_t got = pread(blob.file->get(), range.data() + done, range.size() - done,
+                              static_cast<off_t>(asked->offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return fail(ErrorCode::storage_failed, "The original could not be read.");
+    done += static_cast<std::size_t>(got);
+  }
+  Sha256 hash;
+  hash.update(as_bytes(nonce));
+  hash.update(as_bytes(range));
+  if (!equal_constant_time(hash.finish().hex(), claimed))
+    return fail(ErrorCode::forbidden, "The proof is wrong: these are not the file's bytes.");
+  return true;
+}
+
+Result<Response> record(const Site& site, const Exchange& exchange) {
+  TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  json::object object;
+  if (!exchange.body.empty()) {
+    TRY(json::value document, parse_json(exchange.body));
+    if (!document.is_object()) return fail(ErrorCode::bad_request, "The body is a JSON object.");
+    object = std::move(document.as_object());
+  }
+  TRY(const UploadFacts facts, facts_of(object, exchange.principal));
+  if (exchange.principal.keys_in_force) {
+    TRY(const bool proven, proves_possession(site, asset, object));
+    if (!proven) return challenge(site, asset);
+  }
+  TRY(const auto recorded, site.services.ingest.record_known(asset.digest, facts));
+  if (!recorded) return fail(ErrorCode::asset_not_found, "The asset was deleted.");
+  return recorded_response(site, *recorded);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchange& exchange) {
+  const RequestHead& head = exchange.head;
+  if (!head.has_body()) return fail(ErrorCode::missing_upload, "The request has no body.");
+  TRY(const auto boundary, multipart_boundary(head.first(FieldName::content_type)));
+  const std::uint64_t bytes_max = site.services.ingest.settings().bytes_max;
+  const std::uint64_t beside_max = boundary ? form_bytes_max : 0;
+  if (head.content_length.value_or(0) > bytes_max + beside_max)
+    return fail(ErrorCode::too_large, std::format("An upload is at most {} bytes.", bytes_max));
+  TRY(const ClaimedDigests claimed, parse_digest_fields(head.joined(FieldName::repr_digest),
+                                                        head.joined(FieldName::content_digest)));
+  if (boundary && (claimed.sha256 || claimed.sha512))
+    return fail(ErrorCode::bad_digest_header,
+                "A form's digest is not its file's: send the file itself as the body.");
+  TRY(UploadFacts facts, facts_of(exchange));
+  Intake intake = site.services.ingest.begin(claimed);
+  if (boundary)
+    return std::make_unique<FormSink>(site, std::move(intake), std::move(facts), *boundary);
+  return std::make_unique<RawSink>(site, std::move(intake), std::move(facts));
+}
+
+Answer record_known(const Site& site, const Exchange& exchange) {
+  if (!parse_content_argument(exchange.arguments[0]))
+    return refuse(Error{ErrorCode::asset_not_found,
+                        "Content is named by its hash here: sha256:<64 hexadecimal digits>.",
+                        {},
+                        std::source_location::current()});
+  auto result = record(site, exchange);
+  if (!result) return refuse(result.error());
+  return *std::move(result);
+}
+
+}  // namespace calotype

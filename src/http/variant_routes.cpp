@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures: the native URLs, the imgix dialect, and the JSON that says where a picture is. All
+// three end in the same place: what is known is sent, what is not is ordered.
+#include <format>
+
+#include "base/json.hpp"
+#include "http/asset_json.hpp"
+#include "http/cors.hpp"
+#include "http/dialects/imgix.hpp"
+#include "http/dialects/variant_path.hpp"
+#include "http/query.hpp"
+#include "http/representation.hpp"
+#include "http/router.hpp"
+#include "http/signature.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::string_view cache_for_ever = "public, max-age=31536000, immutable";
+constexpr std::string_view cache_a_day = "public, max-age=86400, stale-while-revalidate=604800";
+
+/// What a way of asking decides about the answer.
+struct Wish {
+  AssetId id;
+  Recipe recipe;
+  bool negotiate = false;
+  std::string_view cache_control;
+  bool keep_hot = false;  // the target is one that many will send
+};
+
+struct Found {
+  AssetRow asset;
+  Recipe recipe;
+  bool varies = false;
+};
+
+Representation represent(const Picture& picture, bool varies, std::string_view cache_control,
+                         bool hit) {
+  Response fields;
+  fields.add("Cache-Control", cache_control);
+  fields.add("X-Cache", hit ? "HIT" : "MISS");
+  fields.add("X-Content-Type-Options", "nosniff");
+  if (varies) fields.add("Vary", "Accept");
+  Representation representation{.media_type = picture.row.media_type,
+                                .etag = "\"" + picture.row.digest.hex() + "\"",
+                                .last_modified = picture.row.created_at,
+                                .fields = std::move(fields.fields),
+                                .body = {}};
+  if (picture.bytes)
+    representation.body = MemorySlice{picture.bytes, 0, picture.bytes->size()};
+  else
+    representation.body = FileSlice{picture.blob->file, 0, picture.blob->bytes};
+  return representation;
+}
+
+/// All of a plain 200's head that follows its Date; see HotEntry::head.
+std::string hot_head(const std::vector<std::string>& origins, const Representation& whole) {
+  return std::format("{}{}Content-Length: {}\r\n\r\n", representation_fields(whole),
+                     cors_fields(origins, {}), size_of(whole.body));
+}
+
+void keep_hot(const Site& site, std::string_view target, const Picture& picture, const Found& found,
+              std::string_view cache_control, std::uint64_t epoch) {
+  if (!picture.bytes) return;
+  auto entry = std::make_shared<HotEntry>(std::string(target), picture.row.key);
+  entry->representation = represent(picture, found.varies, cache_control, true);
+  entry->head = hot_head(site.settings.cors_origins, entry->representation);
+  if (found.varies) {
+    auto marker = std::make_shared<HotEntry>(std::string(target), picture.row.key);
+    marker->varies = true;
+    marker->original_format = format_of_media_type(found.asset.media.media_type);
+    marker->has_alpha = found.asset.media.has_alpha;
+    site.hot.insert(std::move(marker), epoch);
+    entry->target = hot_variant_key(target, *found.recipe.format);
+  }
+  site.hot.insert(std::move(entry), epoch);
+}
+
+Response failed(const Error& error) {
+  Response response = problem_response(error);
+  response.add("X-Cache", "MISS");
+  return response;
+}
+
+Answer deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
+  const std::uint64_t epoch = site.hot.epoch();
+  auto looked_up = site.services.deliver.look_up(wish.id, wish.recipe, wish.negotiate,
+                                                 exchange.head.joined(FieldName::accept));
+  if (!looked_up) return failed(looked_up.error());
+  auto finish = [&site, &head = exchange.head, epoch, wish,
+                 found = Found{std::move(looked_up->asset), looked_up->recipe, looked_up->varies}](
+                    const Result<Picture>& picture) -> Response {
+    if (!picture) return failed(picture.error());
+    if (wish.keep_hot) keep_hot(site, head.target, *picture, found, wish.cache_control, epoch);
+    return respond_with(represent(*picture, found.varies, wish.cache_control, !picture->rendered),
+                        head);
+  };
+  if (looked_up->picture) return finish(*std::move(looked_up->picture));
+  return PictureOrder{*std::move(looked_up->order), std::move(finish)};
+}
+
+Response redirect(const Site& site, std::string_view target, bool varies) {
+  Response response{.status = 302, .fields = {}, .body = {}};
+  response.add("Location", site.public_url(target));
+  response.add("Cache-Control", "no-cache");
+  if (varies) response.add("Vary", "Accept");
+  return response;
+}
+
+/// A preset's name stays in its URLs; a picture that is named by its parameters has none.
+std::string_view preset_or_none(const Site& site, const VariantName& name) {
+  return site.services.presets.find(name.name) == nullptr ? std::string_view{}
+                                                          : std::string_view(name.name);
+}
+
+/// To the URL that says which picture it is: with the version, and with the format that Accept
+/// chose.
+Answer redirect_negotiated(const Site& site, const Exchange& exchange, const AssetId& id,
+                           const VariantName& name) {
+  const auto found =
+      site.services.deliver.look_up(id, name.recipe, true, exchange.head.joined(FieldName::accept));
+  if (!found) return failed(found.error());
+  return redirect(
+      site, variant_path(id.text(), preset_or_none(site, name), found->recipe, found->key.version),
+      true);
+}
+
+/// `?format=` says it where the name does not.
+Result<void> choose_format(const Exchange& exchange, VariantName& name) {
+  TRY(const Query query,
+      Query::parse(without_signature(exchange.head.target).contains('?') ? exchange.head.query()
+                                                                         : std::string_view{}));
+  TRY_VOID(query.only({"format", "s"}));
+  const std::string* format = query.find("format");
+  if (format == nullptr) return {};
+  const auto parsed = parse_image_format(*format);
+  if (!parsed && *format != "auto")
+    return fail(ErrorCode::bad_recipe, std::format("format is jpg, png, webp, avif or auto, not "
+                                                   "“{}”.",
+                                                   *format));
+  name.recipe = with_format(name.recipe, parsed);
+  name.negotiate = !parsed;
+  return {};
+}
+
+Response resolved(const Site& site, const Lookup& found, std::string_view name,
+                  const Picture& picture) {
+  const std::string path =
+      variant_path(found.key.asset_id.text(), name, found.recipe, found.key.version);
+  Response response =
+      json_response(200, json::serialize(json::object{{"url", site.public_url(path)},
+                                                      {"width", picture.row.width},
+                                                      {"height", picture.row.height},
+                                                      {"bytes", picture.row.bytes},
+                                                      {"media_type", picture.row.media_type}}));
+  response.add("X-Cache", picture.rendered ? "MISS" : "HIT");
+  if (found.varies) response.add("Vary", "Accept");
+  return response;
+}
+
+}  // namespace
+
+Answer get_variant(const Site& site, const Exchange& exchange) {
+  const auto id = parse_asset_argument(exchange.arguments[0]);
+  if (!id) return failed(id.error());
+  const auto name = parse_variant_segment(exchange.arguments[1], site.services.presets);
+  if (!name) return failed(name.error());
+  if (name->version != site.services.deliver.version_of(name->recipe)) {
+    if (name->negotiate) return redirect_negotiated(site, exchange, *id, *name);
+    if (const auto asset = find_asset(site, exchange.arguments[0]); !asset)
+      return failed(asset.error());
+    return redirect(site,
+                    variant_path(id->text(), preset_or_none(site, *name), name->recipe,
+                                 site.services.deliver.version_of(name->recipe)),
+                    false);
+  }
+  return deliver(site, exchange,
+                 {.id = *id,
+                  .recipe = name->recipe,
+                  .negotiate = name->negotiate,
+                  .cache_control = cache_for_ever,
+                  .keep_hot = !without_signature(exchange.head.target).contains('?')});
+}
+
+Answer get_imgix(const Site& site, const Exchange& exchange) {
+  const auto id = parse_asset_argument(exchange.arguments[0]);
+  if (!id) return failed(id.error());
+  const auto request = parse_imgix(exchange.head.query());
+  if (!request) return failed(request.error());
+  return deliver(site, exchange,
+                 {.id = *id,
+                  .recipe = request->recipe,
+                  .negotiate = request->negotiate,
+                  .cache_control = cache_a_day,
+                  .keep_hot = true});
+}
+
+Answer resolve_variant(const Site& site, const Exchange& exchange) {
+  const auto id = parse_asset_argument(exchange.arguments[0]);
+  if (!id) return failed(id.error());
+  auto name = parse_variant_name(exchange.arguments[1], site.services.presets);
+  if (!name) return failed(name.error());
+  if (const auto chosen = choose_format(exchange, *name); !chosen) return failed(chosen.error());
+  const std::string preset(preset_or_none(site, *name));
+  auto looked_up = site.services.deliver.look_up(*id, name->recipe, name->negotiate,
+                                                 exchange.head.joined(FieldName::accept));
+  if (!looked_up) return failed(looked_up.error());
+  if (looked_up->picture) return resolved(site, *looked_up, preset, *looked_up->picture);
+  RenderOrder order = *std::move(looked_up->order);
+  return PictureOrder{std::move(order), [&site, found = *std::move(looked_up),
+                                         preset](const Result<Picture>& picture) {
+                        if (!picture) return failed(picture.error());
+                        return resolved(site, found, preset, *picture);
+                      }};
+}
+
+}  // namespace calotype
