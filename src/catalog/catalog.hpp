@@ -12,7 +12,8 @@
 //   1. an upload reads the epoch (presence), publishes its bytes, then records them with that
 //   epoch;
 //   2. a purge raises the epoch and marks the row before it removes the bytes;
-//   3. so a record whose bytes a purge may have taken finds another epoch, and publishes again.
+//   3. the end of the purge raises the epoch again, for those who read it while bytes were going;
+//   4. so a record whose bytes a purge may have taken finds another epoch, and publishes again.
 #pragma once
 
 #include <functional>

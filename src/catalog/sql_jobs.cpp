@@ -184,7 +184,8 @@ Result<void> SqlCatalog::end_all_leases() {
                       "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END "
                       "WHERE state = 'running'",
                       {tx.now}));
-    TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE purging = 1"));
+    TRY_VOID(tx.db.execute(
+        "UPDATE asset SET purging = 0, purge_epoch = purge_epoch + 1 WHERE purging = 1"));
     TRY_VOID(tx.db.execute("DELETE FROM variant WHERE blob_key IS NULL"));
     return {};
   });

@@ -143,11 +143,17 @@ Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
   return {};
 }
 
+Result<void> end_purge(Transaction& tx, std::string_view asset_id) {
+  TRY_VOID(
+      tx.db.execute("UPDATE asset SET purging = 0, purge_epoch = purge_epoch + 1 "
+                    "WHERE id = $1 AND purging = 1",
+                    {asset_id}));
+  return {};
+}
+
 Result<void> abandon_purge(Transaction& tx, const Job& job) {
   if (job.kind != JobKind::expire) return {};
-  TRY_VOID(
-      tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1 AND purging = 1", {job.asset_id}));
-  return {};
+  return end_purge(tx, job.asset_id);
 }
 
 Result<void> add_garbage(Transaction& tx, std::string_view blob_key) {

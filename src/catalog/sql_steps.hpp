@@ -51,6 +51,9 @@ Result<void> remove_job(Transaction& tx, std::string_view job_id);
 /// The end of a job that has used up its attempts: dead, and an inspect job's asset is
 /// METADATA_FAILED; removed where its asset is deleted.
 Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason);
+/// Raises the epoch once more: an upload that read it during the purge may have published its bytes
+/// before the purge removed them.
+Result<void> end_purge(Transaction& tx, std::string_view asset_id);
 /// Where a purge's worker says itself that it has stopped, the purge is not under way any more, and
 /// uploads of that content need not wait for the next attempt. (A lost lease says no such thing:
 /// its worker may be about to remove the bytes.)

@@ -141,10 +141,7 @@ Result<bool> SqlCatalog::begin_purge(const AssetId& id) {
 }
 
 Result<void> SqlCatalog::finish_purge(const AssetId& id) {
-  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY_VOID(tx.db.execute("UPDATE asset SET purging = 0 WHERE id = $1", {id.text()}));
-    return {};
-  });
+  return write(Durability::durable, [&](Transaction& tx) { return end_purge(tx, id.text()); });
 }
 
 Result<bool> SqlCatalog::adopt_orphan(const Digest& digest, std::uint64_t bytes) {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <format>
+#include <thread>
 
 namespace calotype {
 namespace {
@@ -96,7 +97,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::stri
 }
 
 Result<void> SqliteConnection::configure(const Options& options) {
-  sqlite3_busy_timeout(handle_, options.busy_timeout_ms);
+  busy_timeout_ms_ = options.busy_timeout_ms;
+  sqlite3_busy_timeout(handle_, busy_timeout_ms_);
   // Savepoints keep old pages in a temporary store: memory, never a file.
   std::string settings = std::format(
       "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{};"
@@ -181,10 +183,31 @@ bool SqliteConnection::in_transaction() const {
 }
 
 Result<SqliteConnection::Checkpoint> SqliteConnection::checkpoint() {
+  return run_checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+}
+
+Result<SqliteConnection::Checkpoint> SqliteConnection::checkpoint_whole(int wait_ms) {
+  // SQLite's own wait is for a reader's slot, which a successor may have taken meanwhile; asking
+  // again sees that the successor reads newer pages.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{wait_ms};
+  for (;;) {
+    TRY(const Checkpoint done, checkpoint());
+    if (done.log_pages >= 0 && done.copied_pages == done.log_pages) break;
+    if (std::chrono::steady_clock::now() > deadline) return done;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  // All is copied: new readers do without the WAL, and the last of the old ones end.
+  sqlite3_busy_timeout(handle_, wait_ms);
+  auto done = run_checkpoint(SQLITE_CHECKPOINT_RESTART);
+  sqlite3_busy_timeout(handle_, busy_timeout_ms_);
+  return done;
+}
+
+Result<SqliteConnection::Checkpoint> SqliteConnection::run_checkpoint(int mode) {
   Checkpoint done;
-  const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE,
-                                             &done.log_pages, &done.copied_pages);
-  // Busy: another checkpoint is under way, which is as good.
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, &done.log_pages, &done.copied_pages);
+  // Busy: readers that need the old pages, or another checkpoint; the next one goes on from there.
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return failed(code);
   return done;
 }

@@ -38,6 +38,7 @@ class SqliteConnection final : public Connection {
   /// False once SQLite has ended the transaction by itself (disk full, I/O error).
   bool in_transaction() const;
 
+  /// Negative where another checkpoint is under way.
   struct Checkpoint {
     int log_pages = 0;     // in the WAL
     int copied_pages = 0;  // of those, in the database file
@@ -45,6 +46,9 @@ class SqliteConnection final : public Connection {
   /// Copies the WAL into the database file as far as no reader needs the old pages; waits for
   /// nobody.
   Result<Checkpoint> checkpoint();
+  /// The same to the end, waiting so long for readers of old pages (nobody can write meanwhile), so
+  /// that the next commit begins the WAL anew. Nothing has happened where they take longer.
+  Result<Checkpoint> checkpoint_whole(int wait_ms);
   /// Called after each commit with the number of pages in the WAL. Turns SQLite's own automatic
   /// checkpoints off.
   void on_commit(std::function<void(int)> notify);
@@ -57,6 +61,7 @@ class SqliteConnection final : public Connection {
   Result<void> bind(const Statement& statement, Values values);
   Result<std::int64_t> step(sqlite3_stmt* statement, const OnRow& on_row);
   std::unexpected<Error> failed(int code) const;
+  Result<Checkpoint> run_checkpoint(int mode);
 
   struct TextHash {
     using is_transparent = void;
@@ -65,6 +70,7 @@ class SqliteConnection final : public Connection {
     }
   };
   sqlite3* const handle_;
+  int busy_timeout_ms_ = 0;
   std::unordered_map<std::string, std::unique_ptr<Statement>, TextHash, std::equal_to<>>
       statements_;
   std::function<void(int)> on_commit_;

@@ -13,6 +13,9 @@ constexpr std::int64_t reader_mmap_bytes = std::int64_t{1} << 30;
 /// A tail as short as this is copied between two transactions in about a millisecond.
 constexpr int tail_pages_max = 256;
 constexpr int checkpoint_passes_max = 4;
+/// A WAL this many times as long as wanted is worth making writers wait for readers.
+constexpr int wal_growth_max = 3;
+constexpr int reader_wait_ms = 500;
 
 constexpr Dialect sqlite_dialect{
     .identity = "INTEGER PRIMARY KEY",
@@ -92,14 +95,25 @@ void SqliteDatabase::flush(std::span<Write* const> batch) {
       if (write->outcome) write->outcome = std::unexpected(committed.error());
     if (writer_->in_transaction()) (void)writer_->execute("ROLLBACK");
   }
-  bool tail_left = false;
+  finish_checkpoint();
+}
+
+/// Between two transactions: what the checkpoint beside them has left, or all of it where that one
+/// cannot keep up.
+void SqliteDatabase::finish_checkpoint() {
+  bool due = false;
   {
     const std::lock_guard lock(checkpoint_mutex_);
-    tail_left = std::exchange(tail_left_, false);
+    due = std::exchange(tail_left_, false);
   }
-  if (!tail_left) return;
-  if (const auto done = writer_->checkpoint(); !done)
-    log::warn("catalog checkpoint failed", {{"error", done.error()}});
+  const int limit = options_.checkpoint_pages * wal_growth_max;
+  if (wal_pages_ < limit) wait_at_pages_ = limit;
+  const bool wait = wal_pages_ >= wait_at_pages_;
+  if (!due && !wait) return;
+  // Readers that take longer are not waited for at every commit, but after so much more growth.
+  if (wait) wait_at_pages_ = wal_pages_ + options_.checkpoint_pages;
+  const auto done = wait ? writer_->checkpoint_whole(reader_wait_ms) : writer_->checkpoint();
+  if (!done) log::warn("catalog checkpoint failed", {{"error", done.error()}});
 }
 
 Result<void> SqliteDatabase::run_batch(std::span<Write* const> batch) {
@@ -160,6 +174,7 @@ void SqliteDatabase::give_back(std::unique_ptr<SqliteConnection> reader) {
 }
 
 void SqliteDatabase::note_wal_pages(int pages) {
+  wal_pages_ = pages;
   if (pages < options_.checkpoint_pages) return;
   {
     const std::lock_guard lock(checkpoint_mutex_);

@@ -6,7 +6,8 @@
 //
 // Checkpoints (the WAL into the file) run on a thread of their own, beside the writers. Their tail,
 // which the writers would otherwise for ever stay ahead of, is done between two transactions, so
-// that the WAL starts anew and stays bounded.
+// that the WAL starts anew. Where readers follow one another so closely that one of them always
+// needs the old pages, a WAL that has become several times as long waits for them, briefly.
 #pragma once
 
 #include <condition_variable>
@@ -46,11 +47,14 @@ class SqliteDatabase final : public Database {
   Result<std::unique_ptr<SqliteConnection>> borrow();
   void give_back(std::unique_ptr<SqliteConnection> reader);
   void note_wal_pages(int pages);
+  void finish_checkpoint();
   void keep_wal_short();
 
   const Options options_;
   std::unique_ptr<SqliteConnection> writer_;  // under group_'s exclusion
   Durability durability_ = Durability::durable;
+  int wal_pages_ = 0;      // after the last commit
+  int wait_at_pages_ = 0;  // of the WAL: the next time that readers are waited for
   GroupCommit<Write> group_;
 
   std::mutex readers_mutex_;
