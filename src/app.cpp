@@ -128,7 +128,8 @@ Result<void> App::start_pipeline(const AppSettings& settings) {
 }
 
 std::map<JobKind, JobHandler> App::handlers(std::chrono::milliseconds scrub_interval) {
-  const auto scrub = [this, scrub_interval](const Job& job, const std::stop_token& stop) {
+  const auto scrub = [this, scrub_interval](const Job& job,
+                                            const std::stop_token& stop) -> Result<void> {
     TRY_VOID(scrub_->run(stop));
     return catalog_->put_back_job({job.id, job.fence}, scrub_interval);  // it comes round for ever
   };

@@ -21,7 +21,7 @@ std::optional<std::uint8_t> hex_digit(char c) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t shown_max = 60;
   std::string out = "“";
   for (const char c : text.substr(0, shown_max)) out += c >= 0x20 && c < 0x7f ? c : '?';
@@ -32,7 +32,7 @@ std::string quoted(std::string_view text) {
 std::unexpected<Error> refuse(std::string_view name, std::string_view allowed,
                               std::string_view value) {
   return fail(ErrorCode::bad_recipe, std::string(name) + " must be " + std::string(allowed) +
-                                         ", not " + quoted(value) + ".");
+                                         ", not " + in_quotes(value) + ".");
 }
 
 std::string one_of(std::initializer_list<std::string_view> names) {

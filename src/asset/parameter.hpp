@@ -15,7 +15,7 @@ namespace calotype {
 
 /// `“text”`, cut at 60 bytes, with every byte that could disturb a log line or a JSON document
 /// (control characters, anything but ASCII) shown as `?`.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// bad_recipe: "w must be a whole number from 1 to 65535, not “abc”."
 std::unexpected<Error> refuse(std::string_view name, std::string_view allowed,

@@ -29,7 +29,7 @@ PresetTable PresetTable::with_defaults() {
 Result<void> PresetTable::set(std::string_view name, std::string_view parameters) {
   if (!is_preset_name(name))
     return fail(ErrorCode::bad_recipe,
-                "A preset's name must be 1 to 40 of a-z, 0-9 and -, not " + quoted(name) + ".");
+                "A preset's name must be 1 to 40 of a-z, 0-9 and -, not " + in_quotes(name) + ".");
   auto recipe = parse_recipe(parameters);
   if (!recipe)
     return fail(ErrorCode::bad_recipe,
@@ -58,7 +58,8 @@ Recipe with_format(Recipe recipe, std::optional<ImageFormat> format) {
 Result<Recipe> resolve_recipe(std::string_view name, const PresetTable& presets) {
   if (name.contains('=')) return parse_recipe(name);
   if (const Recipe* preset = presets.find(name)) return *preset;
-  return fail(ErrorCode::bad_recipe, quoted(name) + " is no preset; there are " + presets.names() +
+  return fail(ErrorCode::bad_recipe, in_quotes(name) + " is no preset; there are " +
+                                         presets.names() +
                                          ", or give parameters like w=300&fm=webp.");
 }
 

@@ -59,7 +59,7 @@ std::unexpected<Error> unknown_parameter(std::string_view name) {
     allowed += known;
   }
   return fail(ErrorCode::bad_recipe,
-              quoted(name) + " is no parameter; allowed are " + allowed + ".");
+              in_quotes(name) + " is no parameter; allowed are " + allowed + ".");
 }
 
 Result<void> mark_seen(Reading& reading, std::string_view name) {
@@ -245,7 +245,7 @@ Result<Recipe> parse_recipe(std::string_view parameters) {
     const auto equals = pair.find('=');
     if (equals == std::string_view::npos)
       return fail(ErrorCode::bad_recipe,
-                  "A recipe is parameters like w=300&fm=webp; " + quoted(pair) + " is none.");
+                  "A recipe is parameters like w=300&fm=webp; " + in_quotes(pair) + " is none.");
     TRY_VOID(read_parameter(reading, pair.substr(0, equals), pair.substr(equals + 1)));
   }
   TRY_VOID(apply_pixel_ratio(reading.recipe, reading.pixel_ratio));

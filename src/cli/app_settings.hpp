@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the table of settings to the rooms' own structs.
+// From the settings' texts to the structs of the rooms.
 #pragma once
 
 #include "app.hpp"

@@ -280,7 +280,7 @@ std::optional<bool> parse_flag(std::string_view text) {
   return std::nullopt;
 }
 
-std::vector<std::string> split_list(std::string_view text) {
+std::vector<std::string> split_names(std::string_view text) {
   std::vector<std::string> items;
   while (!text.empty()) {
     const auto end = text.find(',');
@@ -296,7 +296,8 @@ std::vector<std::string> split_list(std::string_view text) {
 Result<void> check_value(const SettingSpec& spec, std::string_view value) {
   if (is_allowed(spec, value)) return {};
   return fail(ErrorCode::bad_config, std::string(spec.key) + " must be " + what_is_allowed(spec) +
-                                         ", not " + (spec.secret ? "that" : quoted(value)) + ".");
+                                         ", not " + (spec.secret ? "that" : in_quotes(value)) +
+                                         ".");
 }
 
 }  // namespace calotype

@@ -49,7 +49,7 @@ std::string environment_name(std::string_view key);
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 std::optional<bool> parse_flag(std::string_view text);
-std::vector<std::string> split_list(std::string_view text);
+std::vector<std::string> split_names(std::string_view text);
 
 /// bad_config: "http.idle_timeout must be a duration like 250ms, 10s, 5m, 1h or 180d, not “ten”."
 Result<void> check_value(const SettingSpec& spec, std::string_view text);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view preset_prefix = "presets.";
 
 std::unexpected<Error> unknown_key(std::string_view key) {
-  std::string message = quoted(key) + " is no setting";
+  std::string message = in_quotes(key) + " is no setting";
   if (const auto nearest = nearest_setting(key))
     message += "; did you mean " + *nearest + "?";
   else
@@ -163,7 +163,7 @@ std::chrono::milliseconds Settings::duration(std::string_view key) const {
   return parse_duration(value(key, SettingType::duration)).value();
 }
 std::vector<std::string> Settings::list(std::string_view key) const {
-  return split_list(value(key, SettingType::list));
+  return split_names(value(key, SettingType::list));
 }
 
 std::string Settings::catalog_url() const {

@@ -213,8 +213,8 @@ TEST(SettingValues, ReadSizesDurationsAndFlags) {
   EXPECT_EQ(parse_flag("on"), true);
   EXPECT_EQ(parse_flag("0"), false);
   EXPECT_FALSE(parse_flag("TRUE"));
-  EXPECT_EQ(split_list(" a, b,,c "), (std::vector<std::string>{"a", "b", "c"}));
-  EXPECT_TRUE(split_list("").empty());
+  EXPECT_EQ(split_names(" a, b,,c "), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_TRUE(split_names("").empty());
 }
 
 }  // namespace

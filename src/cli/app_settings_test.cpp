@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table's defaults and the structs' own are written twice; this holds them together.
+#include "cli/app_settings.hpp"
+
+#include <gtest/gtest.h>
+
+namespace calotype {
+namespace {
+
+Result<AppSettings> with_flags(std::vector<FlagSetting> flags) {
+  SettingSources sources;
+  sources.default_paths.clear();
+  sources.flags = std::move(flags);
+  return app_settings(Settings::load(sources).value());
+}
+
+TEST(AppSettings, DefaultsAreThoseOfTheRooms) {
+  const AppSettings app = with_flags({}).value();
+  const AppSettings rooms;
+  EXPECT_EQ(app.render.processes, rooms.render.processes);
+  EXPECT_EQ(app.render.sandbox, rooms.render.sandbox);
+  EXPECT_EQ(app.render.process_memory_max, rooms.render.process_memory_max);
+  EXPECT_EQ(app.render.render_timeout, rooms.render.render_timeout);
+  EXPECT_EQ(app.render.inspect_timeout, rooms.render.inspect_timeout);
+  EXPECT_EQ(app.render.renders_per_process, rooms.render.renders_per_process);
+  EXPECT_EQ(app.render.process_growth_max, rooms.render.process_growth_max);
+  EXPECT_EQ(app.render.queue_max, rooms.render.queue_max);
+  EXPECT_EQ(app.render.queue_bytes_max, rooms.render.queue_bytes_max);
+  EXPECT_EQ(app.render.output_bytes_max, rooms.render.output_bytes_max);
+  EXPECT_EQ(app.render.limits.input_pixels_max, rooms.render.limits.input_pixels_max);
+  EXPECT_EQ(app.render.limits.output_side_max, rooms.render.limits.output_side_max);
+  EXPECT_EQ(app.render.limits.output_pixels_max, rooms.render.limits.output_pixels_max);
+  EXPECT_EQ(app.ingest.bytes_max, rooms.ingest.bytes_max);
+  EXPECT_EQ(app.deliver.wait_max, rooms.deliver.wait_max);
+  EXPECT_EQ(app.deliver.renders_waiting_max, rooms.deliver.renders_waiting_max);
+  EXPECT_EQ(app.deliver.in_memory_bytes_max, rooms.deliver.in_memory_bytes_max);
+  EXPECT_EQ(app.deliver.write_behind_bytes_max, rooms.deliver.write_behind_bytes_max);
+  EXPECT_EQ(app.jobs.concurrency, rooms.jobs.concurrency);
+  EXPECT_EQ(app.scrub.grace, rooms.scrub.grace);
+  EXPECT_EQ(app.scrub.variant_age_max, rooms.scrub.variant_age_max);
+  EXPECT_EQ(app.scrub_interval, rooms.scrub_interval);
+  EXPECT_EQ(app.drain_max, rooms.drain_max);
+}
+
+TEST(AppSettings, HttpDefaultsAreThoseOfTheRoom) {
+  const HttpSettings http = with_flags({}).value().http;
+  const HttpSettings room;
+  EXPECT_EQ(http.host, room.host);
+  EXPECT_EQ(http.port, room.port);
+  EXPECT_EQ(http.io_threads, room.io_threads);
+  EXPECT_EQ(http.ingest_threads, room.ingest_threads);
+  EXPECT_EQ(http.connections_max, room.connections_max);
+  EXPECT_EQ(http.request_header_timeout, room.request_header_timeout);
+  EXPECT_EQ(http.idle_timeout, room.idle_timeout);
+  EXPECT_EQ(http.body_timeout, room.body_timeout);
+  EXPECT_EQ(http.body_rate_min, room.body_rate_min);
+  EXPECT_EQ(http.wait_max, room.wait_max);
+  EXPECT_EQ(http.cors_origins, room.cors_origins);
+  EXPECT_EQ(http.hot_bytes_max, room.hot_bytes_max);
+  EXPECT_EQ(http.require_signature, room.require_signature);
+}
+
+TEST(AppSettings, ReadsAddressesAndPlaces) {
+  struct Row {
+    std::string listen, host;
+    int port;
+  };
+  for (const Row& row : {Row{"127.0.0.1:0", "127.0.0.1", 0}, Row{"localhost:81", "127.0.0.1", 81},
+                         Row{"[::1]:65535", "::1", 65'535}}) {
+    const auto app = with_flags({{"http.listen", row.listen, "--listen"}});
+    ASSERT_TRUE(app) << row.listen << ": " << app.error().message;
+    EXPECT_EQ(app->http.host, row.host);
+    EXPECT_EQ(app->http.port, row.port);
+  }
+  for (const auto* listen : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+                             "127.0.0.1:-1", "::1:80", "[]:80", "127.0.0.1:80x"}) {
+    const auto app = with_flags({{"http.listen", listen, "--listen"}});
+    ASSERT_FALSE(app) << listen;
+    EXPECT_EQ(app.error().code, ErrorCode::bad_config);
+    EXPECT_TRUE(app.error().message.starts_with("http.listen must be HOST:PORT")) << listen;
+  }
+  const auto app = with_flags({{"data", "/srv/x", "--data"}}).value();
+  EXPECT_EQ(app.catalog.url, "sqlite:/srv/x/catalog.db");
+  EXPECT_EQ(app.blobs.folder, "/srv/x/blobs");
+  EXPECT_FALSE(with_flags({{"blobs", "s3://bucket", "--set"}}));
+  EXPECT_FALSE(with_flags({{"blobs", "folder:", "--set"}}));
+}
+
+}  // namespace
+}  // namespace calotype

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+namespace calotype {
+namespace {
+
+constexpr auto overview =
+    R"(Calotype keeps every original once and makes its pictures when they are asked for.
+
+  calotype serve                                a server on http://127.0.0.1:8080, data in ./data
+  calotype put photo.jpg                        brings a file in, and says its id
+  calotype get ID thumb -o thumb.webp           a picture of it, by a preset's name
+  calotype get ID 'w=640&fm=avif' -o small.avif or by parameters
+  calotype COMMAND --help                       more of each)";
+
+/// Everything that CLI11 writes into while it parses.
+struct Draft {
+  ClientOptions client;
+  std::string config_path;
+  std::string listen;
+  std::string data;
+  std::vector<std::string> sets;
+  PutCommand put;
+  GetCommand get;
+  ListCommand list;
+  ShowCommand show;
+  DeleteCommand remove;
+  JobsCommand jobs;
+  bool dead_jobs = false;
+  RetryCommand retry;
+  KeyCreateCommand key_create;
+  KeyRevokeCommand key_revoke;
+  SignCommand sign;
+};
+
+std::string set_is_pair(const std::string& text) {
+  const auto equals = text.find('=');
+  return equals == std::string::npos || equals == 0 ? "must be KEY=VALUE, not “" + text + "”" : "";
+}
+
+void add_config_options(CLI::App& command, Draft& draft) {
+  command.add_option("--data", draft.data, "The folder of everything that is kept (setting data)")
+      ->type_name("DIR");
+  command
+      .add_option("--config", draft.config_path,
+                  "The file to read (else ./calotype.toml, else /etc/calotype/calotype.toml)")
+      ->type_name("FILE");
+  command.add_option("--set", draft.sets, "Any setting, as KEY=VALUE; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->check(set_is_pair);
+}
+
+void add_client_options(CLI::App& app, Draft& draft) {
+  app.add_option("--server", draft.client.server, "The server's URL")
+      ->envname("CALOTYPE_SERVER")
+      ->type_name("URL")
+      ->capture_default_str();
+  app.add_option("--key", draft.client.key, "An API key (better by its variable)")
+      ->envname("CALOTYPE_KEY")
+      ->type_name("KEY");
+  app.add_flag("--json", draft.client.json, "Answer in JSON");
+}
+
+void add_serve(CLI::App& app, Draft& draft) {
+  auto* serve = app.add_subcommand("serve", "Run the server");
+  serve->footer(R"(Examples:
+  calotype serve
+  calotype serve --listen 127.0.0.1:9000 --data /srv/calotype
+  calotype serve --set render.processes=4 --set log.format=json
+Elsewhere than on loopback it needs an API key: calotype key create --data DIR first.
+`calotype config` lists every setting. SIGTERM or Ctrl-C lets what is in flight finish.)");
+  serve->add_option("--listen", draft.listen, "Where to listen (setting http.listen)")
+      ->type_name("HOST:PORT");
+  add_config_options(*serve, draft);
+}
+
+void add_put(CLI::App& app, Draft& draft) {
+  auto* put = app.add_subcommand("put", "Bring files in");
+  put->footer(R"(Examples:
+  calotype put photo.jpg
+  calotype put *.jpg --tag holiday --tag 2026
+Content that the server has already is not sent again: it says EXISTING, else PENDING.
+With --json each file is one line.)");
+  put->add_option("FILE", draft.put.files, "Files to bring in")->required();
+  put->add_option("--tag", draft.put.tags, "A tag of the upload; may be repeated")
+      ->allow_extra_args(false);
+  put->add_option("--name", draft.put.name, "The upload's file name instead of FILE's own");
+}
+
+void add_get(CLI::App& app, Draft& draft) {
+  auto* get = app.add_subcommand("get", "Fetch a picture, or the original");
+  get->footer(R"(Examples:
+  calotype get ID thumb -o thumb.webp
+  calotype get ID 'w=1200&h=630&fit=cover&g=north&fm=jpeg' -o card.jpg
+  calotype get ID original -o photo.jpg
+Parameters: w h fit g dpr q bg enlarge fm, joined by & or a comma; presets are in `calotype config`.)");
+  get->add_option("ID", draft.get.id, "The asset")->required();
+  get->add_option("RECIPE", draft.get.recipe, "A preset, parameters, or original")->required();
+  get->add_option("-o,--output", draft.get.output, "The file to write; - for standard output")
+      ->type_name("FILE")
+      ->required();
+  get->add_option("--wait", draft.get.wait_s, "Seconds to wait for an inspection that pends")
+      ->capture_default_str();
+}
+
+void add_list_and_show(CLI::App& app, Draft& draft) {
+  auto* list = app.add_subcommand("list", "List assets, newest first");
+  list->footer(R"(Examples:
+  calotype list
+  calotype list --state METADATA_FAILED
+  calotype list --all --json)");
+  list->add_option("--state", draft.list.state, "Only assets in this state");
+  list->add_option("--limit", draft.list.limit, "How many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  list->add_option("--cursor", draft.list.cursor, "Where an earlier list ended");
+  list->add_flag("--all", draft.list.all, "All, page after page");
+
+  auto* show = app.add_subcommand("show", "Show an asset, its uploads, variants and history");
+  show->footer(R"(Examples:
+  calotype show ID
+  calotype show sha256:9f86d081884c7d65…
+  calotype show ID --json)");
+  show->add_option("ID", draft.show.id, "The asset, or sha256:HEX")->required();
+}
+
+void add_delete(CLI::App& app, Draft& draft) {
+  auto* remove = app.add_subcommand("delete", "Delete an asset, or one of its uploads");
+  remove->footer(R"(Examples:
+  calotype delete ID
+  calotype delete ID --upload UPLOAD
+An asset goes with its last upload.)");
+  remove->add_option("ID", draft.remove.id, "The asset")->required();
+  remove->add_option("--upload", draft.remove.upload, "This upload only")->type_name("UPLOAD");
+}
+
+void add_jobs(CLI::App& app, Draft& draft) {
+  auto* jobs = app.add_subcommand("jobs", "List jobs");
+  jobs->footer(R"(Examples:
+  calotype jobs
+  calotype jobs --dead)");
+  auto* dead = jobs->add_flag("--dead", draft.dead_jobs, "Only those that have been given up");
+  jobs->add_option("--state", draft.jobs.state, "Only those in this state")
+      ->check(CLI::IsMember({"ready", "running", "dead"}))
+      ->excludes(dead);
+  jobs->add_option("--limit", draft.jobs.limit, "How many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+
+  auto* retry = app.add_subcommand("retry", "Give dead jobs a new start");
+  retry->footer(R"(Examples:
+  calotype retry JOB
+  calotype retry $(calotype jobs --dead --json | jq -r '.jobs[].id'))");
+  retry->add_option("JOB", draft.retry.jobs, "Jobs, by their ids")->required();
+}
+
+void add_key(CLI::App& app, Draft& draft) {
+  auto* key = app.add_subcommand("key", "Make, list and revoke API keys");
+  key->require_subcommand(1);
+  auto* create = key->add_subcommand("create", "Make a key; it is shown this once");
+  create->footer(R"(Examples:
+  calotype key create --name website --scope read
+  calotype key create --name admin --data /srv/calotype    the first one, on the catalog itself
+Scopes: read (see assets), write (bring in and delete), admin (keys and jobs). Default: all three.
+Once there is a key, every request to /v1 needs one.)");
+  create->add_option("--name", draft.key_create.name, "Whose it is")->required();
+  create->add_option("--scope", draft.key_create.scopes, "A scope; may be repeated")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check(CLI::IsMember({"read", "write", "admin"}));
+  add_config_options(*create, draft);
+  key->add_subcommand("list", "List keys")->footer("Example:\n  calotype key list");
+  auto* revoke = key->add_subcommand("revoke", "Make a key worthless");
+  revoke->footer("Example:\n  calotype key revoke KEY_ID");
+  revoke->add_option("KEY_ID", draft.key_revoke.id, "The key's id, as `key list` shows it")
+      ->required();
+}
+
+void add_config_and_sign(CLI::App& app, Draft& draft) {
+  auto* config = app.add_subcommand("config", "Show every setting and where its value came from");
+  config->footer(R"(Examples:
+  calotype config
+  calotype config --set http.io_threads=2 --json
+Each layer goes over the one before: defaults, the file, variables (CALOTYPE_HTTP_LISTEN for
+http.listen), flags.)");
+  config->add_option("--listen", draft.listen, "As for serve")->type_name("HOST:PORT");
+  add_config_options(*config, draft);
+
+  auto* sign = app.add_subcommand("sign", "Sign variant URLs with delivery.signing_key");
+  sign->footer(R"(Examples:
+  CALOTYPE_DELIVERY_SIGNING_KEY=… calotype sign /v/ID/thumb.webp
+  calotype sign 'https://media.example.org/i/ID?w=400')");
+  sign->add_option("URL", draft.sign.urls, "URLs, or their paths with the query")->required();
+  add_config_options(*sign, draft);
+}
+
+ConfigOptions config_of(const Draft& draft) {
+  ConfigOptions config{draft.config_path, {}};
+  for (const std::string& pair : draft.sets) {
+    const auto equals = pair.find('=');
+    config.flags.push_back({pair.substr(0, equals), pair.substr(equals + 1), "--set"});
+  }
+  if (!draft.data.empty()) config.flags.push_back({"data", draft.data, "--data"});
+  if (!draft.listen.empty()) config.flags.push_back({"http.listen", draft.listen, "--listen"});
+  return config;
+}
+
+Command command_of(Draft& draft, const std::string& name) {
+  const ConfigOptions config = config_of(draft);
+  if (name == "serve") return ServeCommand{config};
+  if (name == "put") return draft.put;
+  if (name == "get") return draft.get;
+  if (name == "list") return draft.list;
+  if (name == "show") return draft.show;
+  if (name == "delete") return draft.remove;
+  if (name == "jobs") {
+    if (draft.dead_jobs) draft.jobs.state = "dead";
+    return draft.jobs;
+  }
+  if (name == "retry") return draft.retry;
+  if (name == "config") return ConfigCommand{config};
+  if (name == "sign") {
+    draft.sign.config = config;
+    return draft.sign;
+  }
+  if (name == "key list") return KeyListCommand{};
+  if (name == "key revoke") return draft.key_revoke;
+  require(name == "key create", "every command of the parser has its value");
+  draft.key_create.config = config;
+  draft.key_create.direct =
+      !draft.data.empty() || !draft.config_path.empty() || !draft.sets.empty();
+  if (draft.key_create.scopes.empty()) draft.key_create.scopes = {"read", "write", "admin"};
+  return draft.key_create;
+}
+
+Usage usage_of(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream message;
+  const int code = app.exit(error, out, message);
+  return code == 0 ? Usage{0, out.str()} : Usage{2, message.str()};
+}
+
+}  // namespace
+
+std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arguments) {
+  Draft draft;
+  CLI::App app{overview, "calotype"};
+  app.set_version_flag("--version", "calotype " CALOTYPE_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "calotype: " + std::string(error.what()) + "\nTry `" + failed->get_display_name() +
+           " --help`.\n";
+  });
+  add_client_options(app, draft);
+  add_serve(app, draft);
+  add_put(app, draft);
+  add_get(app, draft);
+  add_list_and_show(app, draft);
+  add_delete(app, draft);
+  add_jobs(app, draft);
+  add_key(app, draft);
+  add_config_and_sign(app, draft);
+  try {
+    std::ranges::reverse(arguments);  // as CLI11 wants a vector
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return usage_of(app, error);
+  }
+  CommandLine line;
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    line.name += (line.name.empty() ? "" : " ") + at->get_name();
+  }
+  line.command = command_of(draft, line.name);
+  line.client = draft.client;
+  return line;
+}
+
+}  // namespace calotype
