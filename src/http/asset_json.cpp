@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/asset_json.hpp"
 
+#include <algorithm>
 #include <format>
 
 #include "http/dialects/percent.hpp"
@@ -10,7 +11,8 @@
 namespace calotype {
 namespace {
 
-constexpr std::string_view content_prefix = "sha256:";
+/// As a client may write it in a path segment: the colon plain, or encoded.
+constexpr std::string_view content_prefixes[] = {"sha256:", "sha256%3A", "sha256%3a"};
 
 std::unexpected<Error> no_asset(std::string_view argument) {
   return fail(ErrorCode::asset_not_found,
@@ -67,10 +69,15 @@ json::value text_or_null(std::string_view text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
+bool names_content(std::string_view argument) {
+  return std::ranges::any_of(content_prefixes,
+                             [&](std::string_view prefix) { return argument.starts_with(prefix); });
+}
+
 std::optional<Digest> parse_content_argument(std::string_view argument) {
-  if (!argument.starts_with(content_prefix)) return std::nullopt;
-  argument.remove_prefix(content_prefix.size());
-  return argument.size() == 64 ? Digest::from_hex(argument) : std::nullopt;
+  for (const std::string_view prefix : content_prefixes)
+    if (argument.starts_with(prefix)) return Digest::from_hex(argument.substr(prefix.size()));
+  return std::nullopt;
 }
 
 Result<AssetId> parse_asset_argument(std::string_view argument) {

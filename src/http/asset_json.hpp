@@ -12,6 +12,8 @@ namespace calotype {
 /// is malformed and what is not here.
 Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool deleted_too = false);
 Result<AssetId> parse_asset_argument(std::string_view argument);
+/// Whether it begins with "sha256:", the colon plain or percent-encoded.
+bool names_content(std::string_view argument);
 /// "sha256:{hex}" only.
 std::optional<Digest> parse_content_argument(std::string_view argument);
 

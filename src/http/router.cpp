@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "http/asset_json.hpp"
 #include "http/dialects/variant_path.hpp"
 #include "http/signature.hpp"
 
@@ -116,7 +117,7 @@ std::optional<Scope> needed_scope(const Route& route, std::string_view first_arg
     case Access::admin:
       return Scope::admin;
     case Access::existence:
-      return first_argument.starts_with("sha256:") ? Scope::write : Scope::read;
+      return names_content(first_argument) ? Scope::write : Scope::read;
   }
   return Scope::admin;
 }
