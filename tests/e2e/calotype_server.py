@@ -70,6 +70,11 @@ class Server:
 
     def start(self, wait=30):
         """Returns when it is ready; a server that dies before fails the test with what it said."""
+        self.launch()
+        return self.ready(wait)
+
+    def launch(self):
+        """Begins to start."""
         command = [str(self.program), "serve", "--listen", f"127.0.0.1:{self.port}",
                    "--data", str(self.data)]
         for key, value in self.settings.items():
@@ -78,6 +83,8 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, env=plain_environment(**self.environment))
+
+    def ready(self, wait=30):
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
