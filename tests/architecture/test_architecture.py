@@ -48,7 +48,7 @@ def is_written(name):
 
 def is_test(name):
     stem = pathlib.PurePath(name).stem
-    return stem.endswith("_test") or stem.startswith("test_") or stem.endswith("_conformance")
+    return stem.startswith("test_") or stem.endswith(("_test", "_conformance", "_fixture"))
 
 
 def room_of(name):
