@@ -65,9 +65,14 @@ install_on_host() {
     as_root=(sudo "${as_root[@]}")
   fi
   say "installing on this machine: $*"
+  local log
+  log=$(mktemp)
   "${as_root[@]}" apt-get -qq update </dev/null >&2 || say "apt-get update failed; going on without"
-  "${as_root[@]}" apt-get -qq install --yes --no-install-recommends "$@" </dev/null >&2 ||
-    die "they could not be installed; see above. By hand:  $command"
+  "${as_root[@]}" apt-get -qq install --yes --no-install-recommends "$@" </dev/null >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "they could not be installed. By hand:  $command"
+  }
+  rm -f -- "$log"
 }
 
 need_makers() {
