@@ -72,7 +72,11 @@ def decoded(content, media_type=None):
 
 
 def truth(content, width, height=10_000_000):
-    """The upright sRGB reduction that libvips makes of a file, whatever it is."""
+    """The upright sRGB reduction that libvips makes of a file, whatever it is. Colours go by the
+    file's profile, relative to white and with black to black, as browsers and editors do it."""
+    if b"ICC_PROFILE" in content or b"iCCP" in content[:4096]:
+        content = converted(content, "png", "icc_transform", "srgb", "--embedded", "--intent",
+                            "relative", "--black-point-compensation")
     return decoded(converted(content, "png", "thumbnail", str(width), "--height", str(height),
                              "--size", "down", "--export-profile", "srgb"))
 

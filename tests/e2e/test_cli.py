@@ -296,18 +296,20 @@ def test_config_prints_what_a_file_may_say(tmp_path):
 
 # ---- keys, signatures ---------------------------------------------------------------------------
 
-def test_keys_from_the_first_to_the_last(start_server, tmp_path):
+def test_keys_from_the_first_to_the_last(start_server):
     server = start_server()
-    made = server.command("key", "create", "--name", "website", "--scope", "read,write")
+    refused = server.command("key", "create", "--name", "website", "--scope", "read,write")
+    failed(refused, "BAD_REQUEST", "key create")  # with it nobody could make another one
+    made = server.command("key", "create", "--name", "admin")
     assert made.returncode == 0 and made.stdout.startswith("cal_")
     assert "only time" in made.stderr
-    website = made.stdout.strip()
+    admin = made.stdout.strip()
+    website = server.command_json("key", "create", "--name", "website", "--scope", "read,write",
+                                  key=admin)["key"]
     failed(server.command("list"), "UNAUTHORIZED", "list")
     failed(server.command("list", key="cal_wrong"), "UNAUTHORIZED", "list")
     assert server.command("list", key=website).returncode == 0
     failed(server.command("key", "list", key=website), "FORBIDDEN", "key list")
-    admin = server.command_json("key", "create", "--name", "admin", "--data", server.data)["key"]
-    server.until(lambda: server.command("key", "list", key=admin).returncode == 0, 5)
     keys = server.command_json("key", "list", key=admin)["keys"]
     assert {key["name"]: key["scopes"] for key in keys} == {
         "website": ["read", "write"], "admin": ["read", "write", "admin"]}
@@ -316,6 +318,13 @@ def test_keys_from_the_first_to_the_last(start_server, tmp_path):
     assert server.command("key", "revoke", by_name["website"], key=admin).returncode == 0
     server.until(lambda: server.command("list", key=website).returncode == 1, 3)
     failed(server.command("key", "revoke", "nobody", key=admin), "KEY_NOT_FOUND", "key revoke")
+
+
+def test_the_first_key_by_the_catalog_itself(start_server):
+    server = start_server()
+    key = server.command_json("key", "create", "--name", "first", "--data", server.data)["key"]
+    server.until(lambda: server.command("list").returncode == 1, 3)
+    assert server.command("list", key=key).returncode == 0
 
 
 def test_put_proves_what_it_has_where_keys_are_in_force(start_server, tmp_path):
