@@ -30,6 +30,7 @@ json::value number_of(const Exiv2::Value& value, std::size_t index) {
     case Exiv2::signedRational: {
       const auto [numerator, denominator] = value.toRational(index);
       if (denominator == 0) return nullptr;
+      if (numerator % denominator == 0) return std::int64_t{numerator / denominator};
       return static_cast<double>(numerator) / denominator;
     }
     case Exiv2::tiffFloat:
