@@ -5,19 +5,6 @@
 #include <iterator>
 
 namespace calotype {
-namespace {
-
-bool can_share(const RenderTask& task) {
-  return !task.inspects && !task.alone && !task.first && !task.request.batch_key.empty();
-}
-
-void largest_first(std::vector<TaskPtr>& batch) {
-  std::ranges::stable_sort(batch, std::greater{},
-                           [](const TaskPtr& task) { return task->pixels(); });
-}
-
-}  // namespace
-
 RenderQueue::Admission RenderQueue::admit(const TaskPtr& task, SteadyTime now,
                                           std::chrono::nanoseconds expected_each, int lanes) {
   Admission admission;
@@ -52,16 +39,11 @@ RenderQueue::Admission RenderQueue::admit(const TaskPtr& task, SteadyTime now,
     admission.shed.push_back(tasks_.back());
     erase(std::prev(tasks_.end()));
   }
-  put_back(task);
-  return admission;
-}
-
-void RenderQueue::put_back(const TaskPtr& task) {
-  task->stage = RenderTask::Stage::waiting;
-  const auto position = std::ranges::find_if(
-      tasks_, [&](const TaskPtr& other) { return other->rank() > task->rank(); });
+  const auto position =
+      std::ranges::find_if(tasks_, [&](const TaskPtr& other) { return other->rank() > rank; });
   tasks_.insert(position, task);
-  bytes_ += task->request.estimated_bytes;
+  bytes_ += needed;
+  return admission;
 }
 
 std::list<TaskPtr>::iterator RenderQueue::erase(std::list<TaskPtr>::iterator position) {
@@ -69,34 +51,28 @@ std::list<TaskPtr>::iterator RenderQueue::erase(std::list<TaskPtr>::iterator pos
   return tasks_.erase(position);
 }
 
-std::vector<TaskPtr> RenderQueue::take(std::size_t count_max,
-                                       const std::function<bool(const std::string&)>& is_busy) {
-  const auto position = std::ranges::find_if(tasks_, [&](const TaskPtr& task) {
-    return !can_share(*task) || !is_busy(task->request.batch_key);
-  });
-  if (position == tasks_.end()) return {};
-  std::vector<TaskPtr> batch = {*position};
-  erase(position);
-  if (can_share(*batch.front()))
-    std::ranges::move(take_joining(batch.front()->request.batch_key, count_max - 1),
-                      std::back_inserter(batch));
-  largest_first(batch);
-  return batch;
+TaskPtr RenderQueue::find(const std::function<bool(const RenderTask&)>& may_take) const {
+  const auto position =
+      std::ranges::find_if(tasks_, [&](const TaskPtr& task) { return may_take(*task); });
+  return position == tasks_.end() ? nullptr : *position;
 }
 
-std::vector<TaskPtr> RenderQueue::take_joining(const std::string& batch_key,
-                                               std::size_t count_max) {
-  std::vector<TaskPtr> joining;
-  for (auto position = tasks_.begin(); position != tasks_.end() && joining.size() < count_max;) {
-    if (can_share(**position) && (*position)->request.batch_key == batch_key) {
-      joining.push_back(*position);
-      position = erase(position);
-    } else {
-      ++position;
-    }
-  }
-  largest_first(joining);
-  return joining;
+TaskPtr RenderQueue::take_largest(const std::string& batch_key) {
+  auto largest = tasks_.end();
+  for (auto position = tasks_.begin(); position != tasks_.end(); ++position)
+    if ((*position)->can_share() && (*position)->request.batch_key == batch_key &&
+        (largest == tasks_.end() || (*position)->pixels() > (*largest)->pixels()))
+      largest = position;
+  if (largest == tasks_.end()) return nullptr;
+  TaskPtr task = *largest;
+  erase(largest);
+  return task;
+}
+
+bool RenderQueue::has(const std::string& batch_key) const {
+  return std::ranges::any_of(tasks_, [&](const TaskPtr& task) {
+    return task->can_share() && task->request.batch_key == batch_key;
+  });
 }
 
 bool RenderQueue::remove(const TaskPtr& task) {

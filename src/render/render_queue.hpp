@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which request is made next. Bounded by count, by the sum of estimated memory and by deadline, so
 // that what cannot be served in time is refused at once; in the order of class and then of arrival;
-// and what shares a source is taken together. Plain data: the pool's mutex guards it.
+// and of what shares a source the largest first. Plain data: the pool's mutex guards it.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,9 @@ struct RenderTask {
   std::optional<Inspection> inspection;
 
   /// Lower is sooner.
-  int rank() const { return first ? 0 : alone ? 1 : 2 + static_cast<int>(request.render_class); }
+  int rank() const { return first ? 0 : 1 + static_cast<int>(request.render_class); }
+  /// Whether it has a source in common with others of its key.
+  bool can_share() const { return !inspects && !first && !request.batch_key.empty(); }
   std::uint64_t pixels() const {
     return std::uint64_t{request.plan.scaled_width} * request.plan.scaled_height;
   }
@@ -59,15 +61,11 @@ class RenderQueue {
   /// `expected_each` is what one request takes now, `lanes` how many are served side by side.
   Admission admit(const TaskPtr& task, SteadyTime now, std::chrono::nanoseconds expected_each,
                   int lanes);
-  /// Past all limits: a task that was admitted before and whose renderer was lost.
-  void put_back(const TaskPtr& task);
-
-  /// The next task and all others of its batch (at most `count_max`), largest picture first.
-  /// Tasks whose key `is_busy` are left for the renderer that has it.
-  std::vector<TaskPtr> take(std::size_t count_max,
-                            const std::function<bool(const std::string&)>& is_busy);
-  /// Those that can join a batch under way.
-  std::vector<TaskPtr> take_joining(const std::string& batch_key, std::size_t count_max);
+  /// The first in order that `may_take`; it stays in the queue. Null where there is none.
+  TaskPtr find(const std::function<bool(const RenderTask&)>& may_take) const;
+  /// The largest picture of that batch, so that the others can be made from it; out of the queue.
+  TaskPtr take_largest(const std::string& batch_key);
+  bool has(const std::string& batch_key) const;
   bool remove(const TaskPtr& task);
   std::vector<TaskPtr> take_all();
 

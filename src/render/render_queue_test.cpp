@@ -23,31 +23,36 @@ TaskPtr task(const char* key, std::uint32_t width,
   return made;
 }
 
-bool nothing_is_busy(const std::string&) {
-  return false;
+bool anything(const RenderTask&) {
+  return true;
 }
 
-TEST(RenderQueue, TakesABatchTogetherLargestFirst) {
+TEST(RenderQueue, OfASourceTheLargestIsTakenFirst) {
   RenderQueue queue(10, 1'000);
   for (const auto& [key, width] : {std::pair{"a", 160U}, {"b", 500U}, {"a", 1'280U}, {"a", 640U}})
     ASSERT_FALSE(queue.admit(task(key, width), now, 0ns, 1).refused);
-  const auto batch = queue.take(8, nothing_is_busy);
-  ASSERT_EQ(batch.size(), 3U);
-  EXPECT_EQ(batch[0]->request.plan.scaled_width, 1'280U);
-  EXPECT_EQ(batch[2]->request.plan.scaled_width, 160U);
+  for (const std::uint32_t width : {1'280U, 640U, 160U})
+    EXPECT_EQ(queue.take_largest("a")->request.plan.scaled_width, width);
+  EXPECT_EQ(queue.take_largest("a"), nullptr);
+  EXPECT_FALSE(queue.has("a"));
+  EXPECT_TRUE(queue.has("b"));
   EXPECT_EQ(queue.count(), 1);
   EXPECT_EQ(queue.bytes(), 10U);
 }
 
-TEST(RenderQueue, ServesWhoWaitsBeforePrewarmAndUpkeep) {
+TEST(RenderQueue, ServesWhoWaitsBeforePrewarmAndUpkeepAndAProbeBeforeAll) {
   RenderQueue queue(10, 1'000);
   const auto upkeep = task("u", 1, RenderClass::upkeep);
   const auto prewarm = task("p", 1, RenderClass::prewarm);
   const auto waiting = task("w", 1);
-  for (const auto& one : {upkeep, prewarm, waiting}) (void)queue.admit(one, now, 0ns, 1);
-  EXPECT_EQ(queue.take(1, nothing_is_busy).front(), waiting);
-  EXPECT_EQ(queue.take(1, nothing_is_busy).front(), prewarm);
-  EXPECT_EQ(queue.take(1, nothing_is_busy).front(), upkeep);
+  const auto probe = task("", 1);
+  probe->first = true;
+  for (const auto& one : {upkeep, prewarm, waiting, probe}) (void)queue.admit(one, now, 0ns, 1);
+  for (const auto& one : {probe, waiting, prewarm, upkeep}) {
+    EXPECT_EQ(queue.find(anything), one);
+    EXPECT_TRUE(queue.remove(one));
+  }
+  EXPECT_EQ(queue.find(anything), nullptr);
 }
 
 TEST(RenderQueue, ShedsUpkeepForWhoWaitsAndNobodyOtherwise) {
@@ -77,27 +82,6 @@ TEST(RenderQueue, RefusesAtOnceWhatCannotBeInTime) {
   for (int i = 0; i < 10; ++i) (void)queue.admit(task("", 1), now, 700ms, 4);
   EXPECT_LT(queue.count(), 10);  // 700 ms each, four at a time, within a second
   EXPECT_GT(queue.count(), 4);
-}
-
-TEST(RenderQueue, LeavesWhatAnotherRendererHasInHand) {
-  RenderQueue queue(10, 1'000);
-  (void)queue.admit(task("a", 1), now, 0ns, 1);
-  const auto other = task("b", 1);
-  (void)queue.admit(other, now, 0ns, 1);
-  const auto a_is_busy = [](const std::string& key) { return key == "a"; };
-  EXPECT_EQ(queue.take(8, a_is_busy).front(), other);
-  EXPECT_TRUE(queue.take(8, a_is_busy).empty());
-  EXPECT_EQ(queue.take_joining("a", 8).size(), 1U);
-}
-
-TEST(RenderQueue, WhatWasLostOnceIsTriedAloneAndSoon) {
-  RenderQueue queue(10, 1'000);
-  (void)queue.admit(task("a", 1), now, 0ns, 1);
-  const auto lost = task("a", 2);
-  lost->alone = true;
-  queue.put_back(lost);
-  EXPECT_EQ(queue.take(8, nothing_is_busy), std::vector{lost});
-  EXPECT_TRUE(queue.take_joining("b", 8).empty());
 }
 
 TEST(Wire, APlanSurvivesTheJourneyAndNonsenseDoesNot) {

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <format>
 #include <thread>
@@ -76,6 +75,7 @@ struct RendererPool::State {
       for (const auto& task : shared.queue.take_all())
         PoolShared::finish(*task, fail(ErrorCode::cancelled, "The server stops.").error());
       shared.work.notify_all();
+      shared.halted.notify_all();
     }
     for (const auto& slot : slots) slot->wake();
     threads.clear();  // joins
@@ -136,13 +136,6 @@ Result<void> RendererPool::State::enqueue(const TaskPtr& task) {
   for (const auto& other : admission.shed)
     PoolShared::finish(*other,
                        fail(ErrorCode::overloaded, "Somebody who waits needed the place.").error());
-  // One who is at work on this very source takes it along; otherwise anybody.
-  for (const auto& slot : slots)
-    if (!task->inspects && !task->first && !slot->current_key.empty() &&
-        slot->current_key == task->request.batch_key) {
-      slot->wake();
-      return {};
-    }
   shared.work.notify_one();
   return {};
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch's life: next_batch → gather → hand_over → answers and joiners, until join_or_leave finds
-// nothing more to do. Whatever goes wrong on the way ends in lose_batch, which kills the process,
-// so no answer to an old question can be taken for one to a new.
+// A task's life: next_task, hand_over, an answer; or lose_task, which kills the process, so that no
+// answer to an old question can be taken for one to a new. One task is with the process at a time;
+// the others of its source wait in the queue, where they can still be cancelled, and lose nothing
+// when the process is lost.
 #include "render/renderer_slot.hpp"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <format>
+#include <thread>
 
 #include "base/log.hpp"
 #include "render/answers.hpp"
@@ -25,11 +27,15 @@ using namespace std::chrono_literals;
 constexpr auto memory_poll = 10ms;
 constexpr auto start_timeout = 60s;  // warming up takes a second; under a sanitizer many
 constexpr auto idle_release = 300ms;
-constexpr std::size_t batch_outputs_max = 32;
+constexpr int in_row_max = 32;  // of one source, then the others have their turn
 // A large original is decoded for tens of milliseconds: waiting a little for the other widths that
 // a page asks for at the same moment is cheaper than decoding at a size too small for them.
 constexpr auto gather_window = 2ms;
 constexpr std::uint64_t gather_source_bytes_min = 256 << 10;
+// One that has had nothing to do for so long helps another with its source, where the picture is
+// large enough to be worth a second decode.
+constexpr auto help_after = 3ms;
+constexpr std::uint64_t help_pixels_min = 250'000;
 
 }  // namespace
 
@@ -53,13 +59,12 @@ void RendererSlot::wake() const {
 void RendererSlot::run() {
   for (;;) {
     keep_process();
-    auto batch = next_batch();
-    if (batch.empty()) {
-      const std::lock_guard lock(shared_.mutex);
-      if (shared_.stopping) break;
+    if (const TaskPtr task = process_ ? next_task() : nullptr) {
+      serve(task);
       continue;
     }
-    serve(std::move(batch));
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.stopping) break;
   }
   successor_.reset();
   lose_process();
@@ -112,7 +117,7 @@ void RendererSlot::keep_process() {
   while (!process_) {
     {
       std::unique_lock lock(shared_.mutex);
-      shared_.work.wait_until(lock, start_not_before_, [&] { return shared_.stopping; });
+      shared_.halted.wait_until(lock, start_not_before_, [&] { return shared_.stopping; });
       if (shared_.stopping) return;
     }
     if (Clock::now() >= start_not_before_) start_process();
@@ -147,249 +152,212 @@ void RendererSlot::grow_successor() {
   successor_.reset();
 }
 
-void RendererSlot::lose_process() {
-  process_.reset();
-  pid_ = -1;
-  source_loaded_ = false;
-  const std::lock_guard lock(shared_.mutex);
-  ready = false;
+// ---- which task ----
+
+bool RendererSlot::is_busy_elsewhere(const RenderTask& task) const {
+  return task.can_share() && std::ranges::any_of(shared_.slots, [&](const RendererSlot* slot) {
+           return slot != this && slot->current_key == task.request.batch_key;
+         });
 }
 
-// ---- a batch ----
-
-std::vector<TaskPtr> RendererSlot::next_batch() {
-  const auto is_busy = [&](const std::string& key) {
-    return std::ranges::any_of(shared_.slots, [&](const RendererSlot* slot) {
-      return slot != this && slot->current_key == key;
-    });
-  };
-  std::vector<TaskPtr> batch;
-  std::unique_lock lock(shared_.mutex);
-  const auto found = [&] {
-    if (shared_.stopping) return true;
-    batch = shared_.queue.take(batch_outputs_max, is_busy);
-    return !batch.empty();
+/// Waits a while for work: nothing where there was none, or the pool stops.
+TaskPtr RendererSlot::wait_for_task(std::unique_lock<std::mutex>& lock) {
+  const auto free_task = [&](const RenderTask& task) { return !is_busy_elsewhere(task); };
+  const auto worth_help = [](const RenderTask& task) {
+    return task.request.render_class == RenderClass::waiting && task.pixels() >= help_pixels_min;
   };
   const auto patience = successor_ ? Clock::duration(20ms) : Clock::duration(idle_release);
-  if (!shared_.work.wait_for(lock, patience, found) && source_loaded_) {
+  const auto idle_since = Clock::now();
+  while (!shared_.stopping) {
+    if (auto task = shared_.queue.find(free_task)) return task;
+    const auto now = Clock::now();
+    const TaskPtr help = shared_.queue.find(worth_help);
+    if (help && now >= idle_since + help_after) return help;
+    if (now >= idle_since + patience) return nullptr;
+    shared_.work.wait_until(lock, idle_since + (help ? help_after : patience));
+  }
+  return nullptr;
+}
+
+/// Takes what was found out of the queue, and where it shares its source, the largest that does.
+TaskPtr RendererSlot::claim(std::unique_lock<std::mutex>& lock, const TaskPtr& found) {
+  if (!found->can_share()) {
+    shared_.queue.remove(found);
+    return found;
+  }
+  const RenderRequest& request = found->request;
+  const std::string key = request.batch_key;
+  const bool gathers = request.source.bytes >= gather_source_bytes_min &&
+                       request.render_class == RenderClass::waiting && !is_busy_elsewhere(*found) &&
+                       !(source_loaded_ && loaded_key_ == key);
+  current_key = key;
+  if (gathers) {
     lock.unlock();
+    std::this_thread::sleep_for(gather_window);
+    lock.lock();
+  }
+  TaskPtr task = shared_.queue.take_largest(key);
+  if (!task) current_key.clear();  // all have left meanwhile
+  return task;
+}
+
+/// Stays with the source in hand, unless somebody more urgent waits or it has had its share.
+TaskPtr RendererSlot::next_of_source() {
+  if (current_key.empty()) return nullptr;
+  const auto is_same = [&](const RenderTask& other) {
+    return other.can_share() && other.request.batch_key == current_key;
+  };
+  const auto same = shared_.queue.find(is_same);
+  const auto other = shared_.queue.find(
+      [&](const RenderTask& task) { return !is_same(task) && !is_busy_elsewhere(task); });
+  const bool urgent = same && other && other->rank() < same->rank();
+  if (same && !urgent && ++served_in_row_ < in_row_max)
+    return shared_.queue.take_largest(current_key);
+  current_key.clear();
+  shared_.work.notify_all();  // what was left for us, another may take now
+  return nullptr;
+}
+
+TaskPtr RendererSlot::next_task() {
+  std::unique_lock lock(shared_.mutex);
+  TaskPtr task = next_of_source();
+  if (!task) {
+    served_in_row_ = 0;
+    const TaskPtr found = wait_for_task(lock);
+    if (shared_.stopping) return nullptr;
+    if (!found) {
+      lock.unlock();
+      rest();
+      return nullptr;
+    }
+    task = claim(lock, found);
+  }
+  if (!task) return nullptr;
+  task->stage = RenderTask::Stage::running;
+  ++shared_.running;
+  return task;
+}
+
+/// Nothing to do: what was decoded is let go, and a process that has died is noticed.
+void RendererSlot::rest() {
+  if (source_loaded_) {
     source_loaded_ = false;
     if (!wire::send(process_->socket(), wire::Kind::release, wire::Nothing{})) lose_process();
-    return {};
-  }
-  if (shared_.stopping) {
-    for (const auto& task : batch) shared_.queue.put_back(task);
-    return {};
-  }
-  if (batch.empty()) {  // idle: has it died meanwhile?
-    lock.unlock();
-    pollfd gone{process_->socket(), POLLIN, 0};
-    if (::poll(&gone, 1, 0) > 0) lose_process();
-    return {};
-  }
-  if (!batch.front()->inspects && !batch.front()->alone)
-    current_key = batch.front()->request.batch_key;
-  for (const auto& task : batch) task->stage = RenderTask::Stage::running;
-  shared_.running += static_cast<int>(batch.size());
-  return batch;
-}
-
-std::vector<TaskPtr> RendererSlot::joiners() {
-  const std::lock_guard lock(shared_.mutex);
-  if (current_key.empty() || handed_over_ >= static_cast<int>(batch_outputs_max)) return {};
-  auto joining = shared_.queue.take_joining(
-      current_key, batch_outputs_max - static_cast<std::size_t>(handed_over_));
-  for (const auto& task : joining) task->stage = RenderTask::Stage::running;
-  shared_.running += static_cast<int>(joining.size());
-  return joining;
-}
-
-void RendererSlot::gather(std::vector<TaskPtr>& batch) {
-  const RenderRequest& request = batch.front()->request;
-  if (current_key.empty() || request.source.bytes < gather_source_bytes_min ||
-      request.render_class != RenderClass::waiting)
     return;
-  std::this_thread::sleep_for(gather_window);
-  std::ranges::move(joiners(), std::back_inserter(batch));
-  std::ranges::stable_sort(batch, std::greater{},
-                           [](const TaskPtr& task) { return task->pixels(); });
-}
-
-Result<void> RendererSlot::load_source(const RenderTask& task) {
-  const SourceBytes& source = task.request.source;
-  if (source_loaded_ && !task.inspects && !task.request.batch_key.empty() &&
-      loaded_key_ == task.request.batch_key)
-    return {};
-  loaded_key_ = task.inspects ? std::string() : task.request.batch_key;
-  source_loaded_ = true;
-  return wire::send(process_->socket(), wire::Kind::source, wire::Source{source.bytes}, {},
-                    source.file->get());
-}
-
-Result<void> RendererSlot::send_task(RenderTask& task) {
-  if (!task.output) {
-    TRY(task.output, make_output());
   }
+  pollfd gone{process_->socket(), POLLIN, 0};
+  if (::poll(&gone, 1, 0) > 0) lose_process();
+}
+
+// ---- a task under way ----
+
+Result<void> RendererSlot::send_source() {
+  const RenderRequest& request = task_->request;
+  if (source_loaded_ && task_->can_share() && loaded_key_ == request.batch_key) return {};
+  loaded_key_ = task_->can_share() ? request.batch_key : std::string();
+  source_loaded_ = true;
+  return wire::send(process_->socket(), wire::Kind::source, wire::Source{request.source.bytes}, {},
+                    request.source.file->get());
+}
+
+Result<void> RendererSlot::hand_over() {
+  TRY(task_->output, make_output());
+  TRY_VOID(send_source());
   ++process_->renders;
-  ++handed_over_;
-  if (task.inspects)
-    return wire::send(process_->socket(), wire::Kind::inspect, wire::Inspect{task.id}, {},
-                      task.output.get());
+  if (task_->inspects)
+    return wire::send(process_->socket(), wire::Kind::inspect, wire::Inspect{task_->id}, {},
+                      task_->output.get());
   return wire::send(process_->socket(), wire::Kind::output,
-                    wire::to_wire(task.id, task.request.plan), {}, task.output.get());
+                    wire::to_wire(task_->id, task_->request.plan), {}, task_->output.get());
 }
 
-/// False where the batch was lost on the way.
-bool RendererSlot::hand_over(const std::vector<TaskPtr>& batch) {
-  for (const auto& task : batch) under_way_.emplace(task->id, task);
-  auto sent = load_source(*batch.front());
-  for (auto task = batch.begin(); sent && task != batch.end(); ++task) sent = send_task(**task);
-  if (sent) return true;
-  lose_batch(error_of_death(sent.error()));
-  return false;
-}
-
-void RendererSlot::serve(std::vector<TaskPtr> batch) {
-  const auto began = Clock::now();
-  handed_over_ = static_cast<int>(batch.size());
-  gather(batch);
-  handed_over_ = 0;
-  began_ = 0;
+void RendererSlot::serve(const TaskPtr& task) {
+  task_ = task;
   since_ = Clock::now();
-  if (!hand_over(batch)) return;
-  while (!under_way_.empty() || join_or_leave()) {
+  if (auto sent = hand_over(); !sent) {
+    lose_task(error_of_death(sent.error()));
+    return;
+  }
+  while (!is_answered() && !is_over_limit() && !is_forsaken()) {
     pollfd waits[] = {{process_->socket(), POLLIN, 0}, {event_.get(), POLLIN, 0}};
     ::poll(waits, std::size(waits), static_cast<int>(memory_poll.count()));
     if ((waits[1].revents & POLLIN) != 0) {
       std::uint64_t count = 0;
       [[maybe_unused]] const ssize_t length = ::read(event_.get(), &count, sizeof count);
     }
-    if (!drain_answers() || is_over_limit() || is_forsaken()) return;
-    if (const auto joining = joiners(); !joining.empty() && !hand_over(joining)) return;
-  }
-  const std::lock_guard lock(shared_.mutex);
-  const auto each = (Clock::now() - began) / std::max(handed_over_, 1);
-  shared_.task_time += (each - shared_.task_time) / 8;
-}
-
-/// With nothing under way: true where joiners came at the last moment, otherwise the key is free.
-bool RendererSlot::join_or_leave() {
-  auto joining = joiners();
-  if (!joining.empty()) return hand_over(joining);
-  const std::lock_guard lock(shared_.mutex);
-  current_key.clear();
-  shared_.work.notify_all();  // what was left for us, another may take now
-  return false;
-}
-
-/// False where the batch was lost.
-bool RendererSlot::drain_answers() {
-  for (;;) {
-    auto message = wire::receive(process_->socket(), false, false);
-    if (!message) {
-      lose_batch(error_of_death(message.error()));
-      return false;
-    }
-    if (!*message) return true;
-    if (!handle(**message)) return false;
   }
 }
 
-bool RendererSlot::handle(const wire::Message& message) {
-  std::uint64_t id = 0;
-  if (const auto began = message.body_as<wire::Began>();
-      began && message.kind() == wire::Kind::began) {
-    if (under_way_.contains(began->id)) {
-      began_ = began->id;
-      since_ = Clock::now();
-      return true;
-    }
-  } else if (const auto made = message.body_as<wire::Made>();
-             made && message.kind() == wire::Kind::made) {
-    id = made->id;
-  } else if (const auto inspected = message.body_as<wire::Inspected>();
-             inspected && message.kind() == wire::Kind::inspected) {
-    id = inspected->id;
-  } else if (const auto failed = message.body_as<wire::Failed>();
-             failed && message.kind() == wire::Kind::failed) {
-    id = failed->id;
-  }
-  if (under_way_.contains(id)) return complete(id, message);
-  lose_batch(fail(ErrorCode::renderer_failed, "The renderer sent nonsense.").error());
-  return false;
-}
-
-/// Takes the answer to one task. False where it was a lie, and the batch is lost.
-bool RendererSlot::complete(std::uint64_t id, const wire::Message& message) {
-  const TaskPtr task = under_way_.at(id);
-  std::optional<Error> lie;
-  std::optional<Error> error;
-  if (message.kind() == wire::Kind::failed) {
-    error = error_of(*message.body_as<wire::Failed>(), message.text());
-  } else if (task->inspects != (message.kind() == wire::Kind::inspected)) {
-    lie = fail(ErrorCode::renderer_failed, "The renderer sent nonsense.").error();
-  } else if (task->inspects) {
-    auto inspection = read_inspection(task->output, *message.body_as<wire::Inspected>());
-    if (inspection)
-      task->inspection = std::move(*inspection);
-    else
-      lie = inspection.error();
-  } else {
-    auto bytes = read_output(task->output, message.body_as<wire::Made>()->bytes,
-                             shared_.settings.output_bytes_max);
-    if (bytes)
-      task->picture = std::move(*bytes);
-    else
-      lie = bytes.error();
-  }
-  if (lie) {
-    began_ = id;
-    lose_batch(std::move(*lie));
-    return false;
-  }
-  under_way_.erase(id);
-  if (began_ == id) began_ = 0;
-  since_ = Clock::now();
+void RendererSlot::finish_task(std::optional<Error> error) {
   const std::lock_guard lock(shared_.mutex);
   --shared_.running;
-  PoolShared::finish(*task, std::move(error));
+  if (!error) shared_.task_time += (Clock::now() - since_ - shared_.task_time) / 8;
+  PoolShared::finish(*task_, std::move(error));
+  task_.reset();
+}
+
+/// True where the task has its answer, be it a bad one.
+bool RendererSlot::is_answered() {
+  auto message = wire::receive(process_->socket(), false, false);
+  if (!message) {
+    lose_task(error_of_death(message.error()));
+    return true;
+  }
+  if (!*message) return false;
+  if (!take_answer(**message))
+    lose_task(fail(ErrorCode::renderer_failed, "The renderer sent nonsense.").error());
+  return true;
+}
+
+/// False where it is not one to the task, or cannot be true.
+bool RendererSlot::take_answer(const wire::Message& message) {
+  if (const auto failed = message.body_as<wire::Failed>();
+      failed && message.kind() == wire::Kind::failed && failed->id == task_->id) {
+    finish_task(error_of(*failed, message.text()));
+    return true;
+  }
+  if (task_->inspects) {
+    const auto answer = message.body_as<wire::Inspected>();
+    if (!answer || message.kind() != wire::Kind::inspected || answer->id != task_->id) return false;
+    auto inspection = read_inspection(task_->output, *answer);
+    if (!inspection) return false;
+    task_->inspection = std::move(*inspection);
+  } else {
+    const auto answer = message.body_as<wire::Made>();
+    if (!answer || message.kind() != wire::Kind::made || answer->id != task_->id) return false;
+    auto bytes = read_output(task_->output, answer->bytes, shared_.settings.output_bytes_max);
+    if (!bytes) return false;
+    task_->picture = std::move(*bytes);
+  }
+  finish_task(std::nullopt);
   return true;
 }
 
 // ---- what goes wrong ----
 
 bool RendererSlot::is_over_limit() {
-  if (under_way_.empty()) return false;
   const RenderSettings& settings = shared_.settings;
-  const bool inspects = under_way_.begin()->second->inspects;
-  const auto limit = inspects ? settings.inspect_timeout : settings.render_timeout;
-  if (Clock::now() - since_ > limit) {
-    lose_batch(fail(ErrorCode::limit_exceeded,
-                    std::format("render.{} is exceeded: more than {} ms.",
-                                inspects ? "inspect_timeout" : "render_timeout", limit.count()))
-                   .error());
-    return true;
-  }
-  if (process_->resident_bytes() > settings.process_memory_max) {
-    lose_batch(fail(ErrorCode::limit_exceeded,
-                    std::format("render.process_memory_max is exceeded: more than {} bytes.",
-                                settings.process_memory_max))
-                   .error());
-    return true;
-  }
-  return false;
+  const auto limit = task_->inspects ? settings.inspect_timeout : settings.render_timeout;
+  std::string exceeded;
+  if (Clock::now() - since_ > limit)
+    exceeded = std::format("render.{} is exceeded: more than {} ms.",
+                           task_->inspects ? "inspect_timeout" : "render_timeout", limit.count());
+  else if (process_->resident_bytes() > settings.process_memory_max)
+    exceeded = std::format("render.process_memory_max is exceeded: more than {} bytes.",
+                           settings.process_memory_max);
+  if (exceeded.empty()) return false;
+  lose_task(fail(ErrorCode::limit_exceeded, exceeded).error());
+  return true;
 }
 
-/// Nobody waits for anything in the batch: the process is better used elsewhere.
+/// Nobody waits for the task, nor for another of its source: the process is better used elsewhere.
 bool RendererSlot::is_forsaken() {
-  if (under_way_.empty()) return false;
   {
     const std::lock_guard lock(shared_.mutex);
-    const bool all_left =
-        std::ranges::all_of(under_way_, [](const auto& entry) { return entry.second->abandoned; });
-    if (!shared_.stopping && !all_left) return false;
+    const bool others_wait = task_->can_share() && shared_.queue.has(task_->request.batch_key);
+    if (!shared_.stopping && (!task_->abandoned || others_wait)) return false;
   }
-  lose_batch(fail(ErrorCode::cancelled, "Nobody waits for this picture any more.").error());
+  lose_task(fail(ErrorCode::cancelled, "Nobody waits for this picture any more.").error());
   return true;
 }
 
@@ -406,32 +374,20 @@ Error RendererSlot::error_of_death(Error seen) {
       .error();
 }
 
-void RendererSlot::lose_batch(Error error) {
-  const pid_t pid = pid_;
+void RendererSlot::lose_process() {
+  process_.reset();
+  pid_ = -1;
+  source_loaded_ = false;
+  const std::lock_guard lock(shared_.mutex);
+  ready = false;
+  current_key.clear();
+  shared_.work.notify_all();
+}
+
+void RendererSlot::lose_task(Error error) {
+  log::warn("renderer_lost", {{"pid", pid_.load()}, {"error", error}});
   lose_process();
-  // Who was being made when it happened; before any had begun, the one that came first.
-  const std::uint64_t blamed = under_way_.contains(began_) ? began_
-                               : under_way_.empty()        ? 0
-                                                           : under_way_.begin()->first;
-  log::warn("renderer_lost", {{"pid", pid}, {"error", error}, {"outputs", under_way_.size()}});
-  {
-    const std::lock_guard lock(shared_.mutex);
-    current_key.clear();
-    shared_.running -= static_cast<int>(under_way_.size());
-    for (auto& [id, task] : under_way_) {
-      if (id == blamed || task->alone || task->abandoned || shared_.stopping) {
-        const bool stopped = shared_.stopping && id != blamed;
-        PoolShared::finish(
-            *task, stopped ? fail(ErrorCode::cancelled, "The server stops.").error() : error);
-        continue;
-      }
-      task->alone = true;
-      task->output.reset();
-      shared_.queue.put_back(task);
-    }
-    shared_.work.notify_all();
-  }
-  under_way_.clear();
+  finish_task(std::move(error));
 }
 
 }  // namespace calotype

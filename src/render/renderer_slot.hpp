@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A slot is a thread of the server and the renderer process that it keeps alive and feeds: it takes
-// a batch from the queue, hands it over, collects the answers, and watches the clock and the
-// process's memory meanwhile. A process is replaced before it gets old, by one that is warm
+// A slot is a thread of the server and the renderer process that it keeps alive and feeds. It takes
+// a source and stays with it: the largest picture first, then, as long as there are requests for
+// that source, the next, so that those that arrive meanwhile still share the decode. It watches the
+// clock and the process's memory, and replaces a process before it gets old by one that is warm
 // already.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -30,13 +30,14 @@ struct PoolShared {
   mutable std::mutex mutex;
   std::condition_variable work;     // something was queued, or stopping
   std::condition_variable started;  // a slot's process became ready, or could not
+  std::condition_variable halted;   // stopping
   RenderQueue queue;
   std::vector<RendererSlot*> slots;
   bool stopping = false;
   int running = 0;
   std::uint64_t last_id = 0;
   std::string version;
-  std::optional<Error> start_error;        // of the newest start, where it failed
+  std::optional<Error> start_error;       // of the newest start, where it failed
   std::chrono::nanoseconds task_time{0};  // moving average of what one request takes
 
   /// Under the mutex: ends a task and wakes its caller.
@@ -49,11 +50,11 @@ class RendererSlot {
 
   /// The thread's body: returns when the pool stops.
   void run();
-  /// Something changed for the batch under way: a joiner, or a caller that has left.
+  /// A caller has left, or the pool stops.
   void wake() const;
 
   /// Under the pool's mutex.
-  std::string current_key;  // of the batch under way
+  std::string current_key;  // of the source in hand, while it is served
   bool ready = false;       // has a process that serves
 
   pid_t pid() const { return pid_.load(std::memory_order_relaxed); }
@@ -65,23 +66,26 @@ class RendererSlot {
   void start_process();
   void note_start(const std::optional<Error>& error);
   void grow_successor();
-  std::vector<TaskPtr> next_batch();
 
-  void serve(std::vector<TaskPtr> batch);
-  void gather(std::vector<TaskPtr>& batch);
-  bool hand_over(const std::vector<TaskPtr>& batch);
-  Result<void> send_task(RenderTask& task);
-  Result<void> load_source(const RenderTask& task);
-  bool drain_answers();
-  bool handle(const wire::Message& message);
-  bool complete(std::uint64_t id, const wire::Message& message);
-  std::vector<TaskPtr> joiners();
-  bool join_or_leave();
+  TaskPtr next_task();
+  TaskPtr next_of_source();
+  TaskPtr wait_for_task(std::unique_lock<std::mutex>& lock);
+  TaskPtr claim(std::unique_lock<std::mutex>& lock, const TaskPtr& found);
+  bool is_busy_elsewhere(const RenderTask& task) const;
+  void rest();
+
+  void serve(const TaskPtr& task);
+  Result<void> hand_over();
+  Result<void> send_source();
+  bool is_answered();
+  bool take_answer(const wire::Message& message);
+  void finish_task(std::optional<Error> error);
+
   bool is_over_limit();
   bool is_forsaken();
-  void lose_batch(Error error);
-  void lose_process();
   Error error_of_death(Error seen);
+  void lose_process();
+  void lose_task(Error error);
 
   PoolShared& shared_;
   UniqueFd event_;
@@ -94,11 +98,9 @@ class RendererSlot {
   int starts_failed_ = 0;
   Clock::time_point start_not_before_{};
 
-  std::map<std::uint64_t, TaskPtr>
-      under_way_;              // by id, which is the order they were handed over in
-  std::uint64_t began_ = 0;    // the one being made; 0: none has begun
-  int handed_over_ = 0;        // in this batch
-  Clock::time_point since_{};  // of the latest sign of life
+  TaskPtr task_;               // the one under way
+  int served_in_row_ = 0;      // of the source in hand
+  Clock::time_point since_{};  // of the task's start
 };
 
 }  // namespace calotype

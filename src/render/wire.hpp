@@ -9,13 +9,11 @@
 //   configure {sandbox, limits}     →     (each codec exercised, then sealed)
 //                                   ←     ready "libvips 8.16.1 …"      or  failed "no Landlock"
 //   source {bytes} + descriptor     →     (replaces the source before)
-//   output {id, plan} + memfd       →
-//   output {id, plan} + memfd       →     (drained between outputs; largest first)
-//                                   ←     began {id}
+//   output {id, plan} + memfd       →     (of the source in hand)
 //                                   ←     made {id, bytes}              or  failed {id, status}
 //                                   text
 //   inspect {id} + memfd            →
-//                                   ←     began {id}, inspected {id, …} or  failed
+//                                   ←     inspected {id, …}             or  failed
 //   release                         →     (forgets the source and what was decoded of it)
 #pragma once
 
@@ -50,7 +48,6 @@ enum class Kind : std::uint16_t {
   inspect,
   release,  // from the server
   ready,
-  began,
   made,
   inspected,
   failed,  // from a renderer
@@ -98,10 +95,6 @@ struct Output {
 };
 
 struct Inspect {
-  std::uint64_t id;
-};
-
-struct Began {
   std::uint64_t id;
 };
 

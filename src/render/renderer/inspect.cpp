@@ -69,12 +69,12 @@ Outcome<Inspection> inspect_bytes(Bytes bytes, std::uint64_t pixels_max) {
   const bool wants_proof = !original->facts().has_alpha &&
                            proof_size.width < whole.width * proof_share_max &&
                            proof_size.height < whole.height * proof_share_max;
-  TRY(const Bitmap* small, original->scaled(proof_size, proof_size, false));
+  TRY(const Bitmap* small, original->scaled(proof_size, false));
   if (wants_proof) {
     TRY(std::string proof, encode_jpeg(*small, proof_quality, true));
     inspection.proof = ProofPicture{std::move(proof), proof_size.width, proof_size.height};
   }
-  TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box), proof_size, false));
+  TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box), false));
   inspection.media.placeholder = base64_of(thumb_hash(*tiny));
   return inspection;
 }

@@ -9,8 +9,7 @@
 
 namespace calotype {
 
-/// `largest` as in Original::scaled.
-Outcome<std::string> make_picture(Original& original, const RenderPlan& plan, Size largest);
+Outcome<std::string> make_picture(Original& original, const RenderPlan& plan);
 
 Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality);
 

@@ -80,21 +80,20 @@ Outcome<Original> Original::open(Bytes bytes, std::uint64_t pixels_max) {
   return original;
 }
 
-Outcome<Bitmap> Original::make(Size size, Size largest, bool from_proof) {
+Outcome<Bitmap> Original::make(Size size, bool from_proof) {
   const int needed = eighths_for(facts_.stored, size, from_proof);
   const bool enough = !decoded_.empty() &&
                       decoded_.width() >= share_of(facts_.stored.width, needed) &&
                       decoded_.height() >= share_of(facts_.stored.height, needed);
   if (!general_ && !enough) {
-    const int eighths = eighths_for(facts_.stored, largest, from_proof);
-    const std::uint64_t bytes = std::uint64_t{share_of(facts_.stored.width, eighths)} *
-                                share_of(facts_.stored.height, eighths) * Bitmap::channels;
+    const std::uint64_t bytes = std::uint64_t{share_of(facts_.stored.width, needed)} *
+                                share_of(facts_.stored.height, needed) * Bitmap::channels;
     if (bytes > direct_bytes_max) {
       auto general = VipsSource::open(bytes_, facts_.format, UINT64_MAX);
       if (!general) return std::unexpected(general.error());
       general_ = std::move(*general);
     } else {
-      auto decoded = decode_jpeg(bytes_, eighths);
+      auto decoded = decode_jpeg(bytes_, needed);
       if (!decoded) return decoded;
       decoded_ = std::move(*decoded);
     }
@@ -105,7 +104,7 @@ Outcome<Bitmap> Original::make(Size size, Size largest, bool from_proof) {
   return picture;
 }
 
-Outcome<const Bitmap*> Original::scaled(Size size, Size largest, bool from_proof) {
+Outcome<const Bitmap*> Original::scaled(Size size, bool from_proof) {
   const Bitmap* nearest = nullptr;
   for (const Bitmap& picture : made_) {
     if (picture.width() == size.width && picture.height() == size.height) return &picture;
@@ -117,9 +116,7 @@ Outcome<const Bitmap*> Original::scaled(Size size, Size largest, bool from_proof
     picture = resample(*nearest, size);
   } else {
     const bool turned = lies_on_side(facts_.orientation);
-    const Size covering{std::max(size.width, largest.width), std::max(size.height, largest.height)};
-    auto stored =
-        make(turned ? size.turned() : size, turned ? covering.turned() : covering, from_proof);
+    auto stored = make(turned ? size.turned() : size, from_proof);
     if (!stored) return std::unexpected(stored.error());
     picture = upright(std::move(*stored), facts_.orientation);
   }

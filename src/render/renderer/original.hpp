@@ -40,10 +40,10 @@ class Original {
   /// `from_proof`: the source is a proof, small and clean, for which a tighter scale is good
   /// enough. `largest` is what will be wanted of it, as far as is known, so that one decode does
   /// for all. The pointer is good until the next call.
-  Outcome<const Bitmap*> scaled(Size size, Size largest, bool from_proof);
+  Outcome<const Bitmap*> scaled(Size size, bool from_proof);
 
  private:
-  Outcome<Bitmap> make(Size stored_size, Size stored_largest, bool from_proof);
+  Outcome<Bitmap> make(Size stored_size, bool from_proof);
 
   Bytes bytes_;
   OriginalFacts facts_;

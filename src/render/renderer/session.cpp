@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// One source is in hand at a time, with what was decoded of it. Outputs are read from the socket
-// before each one is begun, so that what arrives meanwhile is put in its place: the largest is made
-// first, because smaller ones can be made from it.
+// One source is in hand at a time, with what was decoded of it and made of it, from which the next
+// picture may be made.
 #include "render/renderer/session.hpp"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
 #include <optional>
-#include <vector>
 
 #include "render/renderer/inspect.hpp"
 #include "render/renderer/make_picture.hpp"
@@ -82,18 +79,9 @@ class Session {
   void run();
 
  private:
-  struct Task {
-    wire::Output output;
-    UniqueFd fd;
-    std::uint64_t pixels() const {
-      return std::uint64_t{output.scaled_width} * output.scaled_height;
-    }
-  };
-
   bool take(wire::Message message);
-  void make_all();
-  void make(Task task, Size largest);
-  Outcome<std::string> picture_for(const Task& task, Size largest);
+  void make(const wire::Output& output, const UniqueFd& fd);
+  Outcome<std::string> picture_for(const wire::Output& output);
   void inspect(std::uint64_t id, const UniqueFd& output);
   Outcome<void> write_inspection(wire::Inspected answer, const Inspection& inspection, int fd);
   bool call_hook(std::uint64_t id, int fd);
@@ -110,14 +98,12 @@ class Session {
   std::optional<MappedSource> source_;
   std::optional<Original> original_;  // refers to source_
   std::optional<Failure> open_failure_;
-  std::vector<Task> tasks_;
 };
 
 void Session::run() {
   for (;;) {
     auto message = wire::receive(wire::socket_fd, true, true);
     if (!message || !*message || !take(std::move(**message))) return;
-    make_all();
   }
 }
 
@@ -136,7 +122,7 @@ bool Session::take(wire::Message message) {
     case wire::Kind::output: {
       const auto body = message.body_as<wire::Output>();
       if (!body || !message.fd) return false;
-      tasks_.push_back({*body, std::move(message.fd)});
+      make(*body, message.fd);
       return true;
     }
     case wire::Kind::inspect: {
@@ -154,33 +140,13 @@ bool Session::take(wire::Message message) {
   }
 }
 
-void Session::make_all() {
-  while (!tasks_.empty()) {
-    for (;;) {
-      auto message = wire::receive(wire::socket_fd, false, true);
-      if (!message) ::_exit(0);
-      if (!*message) break;
-      if ((*message)->kind() != wire::Kind::output || !take(std::move(**message))) ::_exit(1);
-    }
-    const auto largest = std::ranges::max_element(tasks_, {}, &Task::pixels);
-    Size covering;
-    for (const Task& task : tasks_) {
-      covering.width = std::max(covering.width, task.output.scaled_width);
-      covering.height = std::max(covering.height, task.output.scaled_height);
-    }
-    Task task = std::move(*largest);
-    tasks_.erase(largest);
-    make(std::move(task), covering);
-  }
-}
-
 bool Session::call_hook(std::uint64_t id, int fd) {
   return hook_.before_decode != nullptr && source_ &&
          hook_.before_decode(source_->bytes(), wire::socket_fd, id, fd);
 }
 
-Outcome<std::string> Session::picture_for(const Task& task, Size largest) {
-  const auto plan = wire::from_wire(task.output);
+Outcome<std::string> Session::picture_for(const wire::Output& output) {
+  const auto plan = wire::from_wire(output);
   if (!plan) return failed(wire::Status::refused, "a plan that makes no sense");
   const std::uint32_t side_max = settings_.output_side_max;
   if (plan->output_width > side_max || plan->output_height > side_max)
@@ -194,24 +160,21 @@ Outcome<std::string> Session::picture_for(const Task& task, Size largest) {
       open_failure_ = opened.error();
   }
   if (open_failure_) return std::unexpected(*open_failure_);
-  return make_picture(*original_, *plan, largest);
+  return make_picture(*original_, *plan);
 }
 
-void Session::make(Task task, Size largest) {
-  const std::uint64_t id = task.output.id;
-  answer(wire::Kind::began, wire::Began{id});
-  if (call_hook(id, task.fd.get())) return;
-  const auto picture = picture_for(task, largest);
+void Session::make(const wire::Output& output, const UniqueFd& fd) {
+  const std::uint64_t id = output.id;
+  if (call_hook(id, fd.get())) return;
+  const auto picture = picture_for(output);
   if (!picture) return answer_failure(id, picture.error());
   std::uint64_t length = 0;
-  if (const auto written = write_all(task.fd.get(), *picture, length); !written)
+  if (const auto written = write_all(fd.get(), *picture, length); !written)
     return answer_failure(id, written.error());
-  task.fd.reset();
   answer(wire::Kind::made, wire::Made{id, length});
 }
 
 void Session::inspect(std::uint64_t id, const UniqueFd& output) {
-  answer(wire::Kind::began, wire::Began{id});
   if (call_hook(id, output.get())) return;
   if (!source_) return answer_failure(id, {wire::Status::refused, "no source"});
   const auto inspection = inspect_bytes(source_->bytes(), settings_.input_pixels_max);

@@ -44,7 +44,7 @@ Outcome<void> go_round(ImageFormat format, bool has_alpha) {
   const Bytes bytes(reinterpret_cast<const std::uint8_t*>(encoded.data()), encoded.size());
   TRY_VOID(inspect_bytes(bytes, 1 << 20));
   TRY(Original original, Original::open(bytes, 1 << 20));
-  TRY_VOID(make_picture(original, small_plan(format), {20, 15}));
+  TRY_VOID(make_picture(original, small_plan(format)));
   return {};
 }
 
