@@ -67,8 +67,8 @@ TEST(Possession, RecognisesItsOwnFreshNonceOnly) {
 class Keys : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("calotype-keys-" + new_id(SystemClock().now()));
+    folder_ =
+        std::filesystem::temp_directory_path() / ("calotype-keys-" + new_id(SystemClock().now()));
     std::filesystem::create_directories(folder_);
     catalog_ = open_catalog({.url = "sqlite:" + (folder_ / "c.db").string()}, clock_).value();
   }

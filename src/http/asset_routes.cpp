@@ -41,9 +41,7 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
 Result<Response> show(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
   TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-  Response response = json_response(200, json::serialize(asset_json(site, asset, uploads)));
-  response.add("ETag", "\"" + asset.digest.hex() + "\"");
-  return response;
+  return json_response(200, json::serialize(asset_json(site, asset, uploads)));
 }
 
 Result<Response> head_only(const Site& site, const Exchange& exchange) {

@@ -170,6 +170,7 @@ bool Connection::send_hot(std::span<const HotEntry* const> entries,
     sent = 0;
   }
   ThreadCounts::add(thread_.counts().hot_answers, entries.size());
+  ThreadCounts::add(thread_.counts().plain_answers, entries.size());
   ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
   if (static_cast<std::size_t>(sent) < total)
     queue_hot(entries, heads_only, static_cast<std::size_t>(sent));

@@ -50,6 +50,8 @@ Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
   reading_body_ = false;
   if (error || timed_out_ || cancelled_) {
     body_broken_ = true;
+    if (cancelled_) co_return fail(ErrorCode::cancelled, "The server is stopping.");
+    if (timed_out_) co_return fail(ErrorCode::timeout, "The body came too slowly.");
     co_return incomplete();
   }
   body_bytes_ += received;
@@ -63,6 +65,7 @@ Task<Result<std::size_t>> Connection::fill(std::span<char> buffer) {
   while (!body_done_ && filled < buffer.size()) {
     std::span<char> rest = buffer.subspan(filled);
     if (!chunks_ && rest.size() > body_left_) rest = rest.first(body_left_);
+    const bool came_with_head = body_at_ < end_;
     const auto received = co_await receive(rest);
     if (!received) co_return std::unexpected(received.error());
     if (!chunks_) {
@@ -75,8 +78,11 @@ Task<Result<std::size_t>> Connection::fill(std::span<char> buffer) {
     if (!decoded) co_return std::unexpected(decoded.error());
     filled += decoded->payload;
     body_done_ = chunks_->done();
-    if (decoded->consumed < *received)
-      after_body_.append(rest.data() + decoded->consumed, *received - decoded->consumed);
+    const std::size_t left = *received - decoded->consumed;
+    if (came_with_head)
+      body_at_ -= left;  // they are in the connection's buffer still
+    else
+      after_body_.append(rest.data() + decoded->consumed, left);
   }
   co_return filled;
 }

@@ -134,8 +134,14 @@ Task<Response> Connection::run_handler(const Route& route, Exchange& exchange) {
       [&site, &route, &exchange]() -> Result<Answer> { return route.handle(site, exchange); });
   if (!answered) co_return problem_response(answered.error());
   auto* order = std::get_if<PictureOrder>(&*answered);
-  if (order == nullptr) co_return std::get<Response>(*std::move(answered));
+  if (order == nullptr) {
+    Response response = std::get<Response>(*std::move(answered));
+    if (route.access == Access::signature)
+      thread_.count_picture(response.status >= 400 ? "error" : "hit");
+    co_return response;
+  }
   const auto picture = co_await wait_for(std::move(order->order));
+  thread_.count_picture(picture ? "miss" : "error");
   if (!picture) log_failure(picture.error(), head_.target);
   co_return order->finish(picture);
 }

@@ -98,6 +98,7 @@ const HotEntry* HotView::find_exactly(std::string_view target) {
       place->second->touch();
       return place->second.get();
     }
+    retired_.push_back(std::move(place->second));
     entries_.erase(place);
   }
   auto entry = index_.find(target);
@@ -115,13 +116,8 @@ const HotEntry* HotView::find(std::string_view target, std::string_view accept) 
   return find_exactly(hot_variant_key(target, format));
 }
 
-std::shared_ptr<const HotEntry> HotView::share(const HotEntry& entry) {
-  const auto place = entries_.find(entry.target);
-  require(place != entries_.end(), "a hot entry in use is in its view");
-  return place->second;
-}
-
 void HotView::sweep() {
+  retired_.clear();
   const std::uint64_t removals = index_.removals();
   if (removals == removals_seen_) return;
   removals_seen_ = removals;

@@ -100,10 +100,8 @@ class HotView {
   explicit HotView(HotIndex& index) : index_(index) {}
 
   /// The entry for the target, negotiated by `accept` where it varies; nullptr where there is none.
-  /// Valid until this thread next calls find or sweep.
+  /// Valid until this thread next calls sweep.
   const HotEntry* find(std::string_view target, std::string_view accept);
-  /// What keeps the entry for longer (a send that has to wait).
-  std::shared_ptr<const HotEntry> share(const HotEntry& entry);
   /// Lets go of what the index has given up; about once a second.
   void sweep();
 
@@ -112,6 +110,7 @@ class HotView {
 
   HotIndex& index_;
   std::unordered_map<std::string_view, std::shared_ptr<const HotEntry>> entries_;
+  std::vector<std::shared_ptr<const HotEntry>> retired_;  // a batch may still be about to send them
   std::uint64_t removals_seen_ = 0;
 };
 

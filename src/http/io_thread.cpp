@@ -144,6 +144,15 @@ void IoThread::count_answer(std::string_view route, int status) {
   counter->add();
 }
 
+void IoThread::count_picture(std::string_view result) {
+  Counter*& counter = picture_counters_[result];
+  if (counter == nullptr)
+    counter = &parts_.site.services.metrics.counter("variant_requests_total",
+                                                    "Requests for pictures, by where from.",
+                                                    {{"result", std::string(result)}});
+  counter->add();
+}
+
 void IoThread::enter(Connection& connection) {
   connections_.push_back(connection);
   ThreadCounts::add(counts_.connections, 1);

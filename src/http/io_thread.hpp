@@ -27,6 +27,7 @@ class Connection;
 /// Written by one thread, read by the one that makes the metrics' page.
 struct ThreadCounts {
   std::atomic<std::uint64_t> hot_answers = 0;
+  std::atomic<std::uint64_t> plain_answers = 0;  // those of them that went the fast path
   std::atomic<std::uint64_t> bytes_out = 0;
   std::atomic<std::uint64_t> bytes_in = 0;
   std::atomic<std::uint64_t> connections = 0;
@@ -72,6 +73,8 @@ class IoThread {
   const std::string& hot_prefix() const { return hot_prefix_; }
   /// One more answer by a route, for the metrics.
   void count_answer(std::string_view route, int status);
+  /// A picture that was not hot: "hit", "miss" or "error".
+  void count_picture(std::string_view result);
 
   void enter(Connection& connection);
   void left();
@@ -99,6 +102,7 @@ class IoThread {
   std::string hot_prefix_;
   bool draining_ = false;
   std::map<std::pair<std::string_view, int>, Counter*> answer_counters_;
+  std::map<std::string_view, Counter*> picture_counters_;
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
       connections_;

@@ -59,8 +59,7 @@ TEST(ByteRange, IsChosenAsTheFieldSays) {
 
 TEST(ByteRange, ManySmallOnesAreTheWhole) {
   std::string field = "bytes=0-0";
-  for (int i = 1; i < 17; ++i)
-    field += "," + std::to_string(i * 4) + "-" + std::to_string(i * 4);
+  for (int i = 1; i < 17; ++i) field += "," + std::to_string(i * 4) + "-" + std::to_string(i * 4);
   EXPECT_EQ(shown(choose_ranges(field, 100)), "whole");
 }
 
@@ -88,13 +87,13 @@ Response respond(std::string_view fields) {
   static RequestHead head;
   HeadRefusal refusal;
   EXPECT_EQ(read_head(text, head, refusal), HeadStatus::complete);
-  return respond_with({.media_type = "text/plain",
-                       .etag = "\"x\"",
-                       .last_modified = modified,
-                       .fields = "X-Cache: HIT\r\n",
-                       .body = MemorySlice{std::make_shared<const std::string>("0123456789"), 0,
-                                           10}},
-                      head);
+  return respond_with(
+      {.media_type = "text/plain",
+       .etag = "\"x\"",
+       .last_modified = modified,
+       .fields = "X-Cache: HIT\r\n",
+       .body = MemorySlice{std::make_shared<const std::string>("0123456789"), 0, 10}},
+      head);
 }
 
 std::string body_of(const Response& response) {
@@ -145,7 +144,8 @@ TEST(Representation, IsSentAsItsConditionsSay) {
       {"range of nothing", "Range: bytes=10-\r\n", 416},
       {"the tag counts before the range", "Range: bytes=2-4\r\nIf-None-Match: \"x\"\r\n", 304},
   };
-  for (const ConditionRow& row : rows) EXPECT_EQ(respond(row.fields).status, row.status) << row.name;
+  for (const ConditionRow& row : rows)
+    EXPECT_EQ(respond(row.fields).status, row.status) << row.name;
 }
 
 TEST(Representation, RangeIsThatPartAndSaysWhich) {
@@ -185,9 +185,11 @@ TEST(Response, ValueCannotBeginAnotherField) {
 }
 
 TEST(Problem, NamesTheLimitThatWasPassed) {
-  const Response response = problem_response(
-      Error{ErrorCode::limit_exceeded, "The picture has more pixels than render.input_pixels_max.",
-            {}, std::source_location::current()});
+  const Response response =
+      problem_response(Error{ErrorCode::limit_exceeded,
+                             "The picture has more pixels than render.input_pixels_max.",
+                             {},
+                             std::source_location::current()});
   EXPECT_EQ(response.status, 422);
   EXPECT_NE(body_of(response).find(R"("limit":"render.input_pixels_max")"), std::string::npos);
 }

@@ -56,8 +56,8 @@ TEST(RequestHead, IsRefusedWhereTwoProgramsCouldReadItInTwoWays) {
       {"space before the colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400},
       {"empty field name", "GET / HTTP/1.1\r\n: a\r\n\r\n", 400},
       {"no colon", "GET / HTTP/1.1\r\nHost\r\n\r\n", 400},
-      {"two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-       400},
+      {"two lengths",
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
       {"the same length twice",
        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
       {"a list of lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n", 400},
@@ -65,15 +65,16 @@ TEST(RequestHead, IsRefusedWhereTwoProgramsCouldReadItInTwoWays) {
       {"endless length",
        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
       {"length beside chunked",
-       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+       400},
       {"another coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
        501},
       {"coding twice",
        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
        "Transfer-Encoding: chunked\r\n\r\n",
        400},
-      {"coding in HTTP/1.0",
-       "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"coding in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+       400},
       {"no host", "GET / HTTP/1.1\r\nX: a\r\n\r\n", 400},
       {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
       {"two spaces", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
@@ -165,11 +166,17 @@ TEST(ChunkedBody, IsTheSameHoweverItIsCut) {
 }
 
 TEST(ChunkedBody, IsRefusedWhereItIsBroken) {
-  const std::string_view rows[] = {
-      "4\nWiki\r\n0\r\n\r\n",    "g\r\n",         "\r\n",
-      "-1\r\n",                  "4\r\nWikiX",    "4\r\nWiki\n0\r\n\r\n",
-      "1234567890abcdef0\r\n",   "0x4\r\nWiki",   "4 \x01\r\nWiki\r\n0\r\n\r\n",
-      "0\r\n folded: x\r\n\r\n", "0\r\nX: y\n\r\n"};
+  const std::string_view rows[] = {"4\nWiki\r\n0\r\n\r\n",
+                                   "g\r\n",
+                                   "\r\n",
+                                   "-1\r\n",
+                                   "4\r\nWikiX",
+                                   "4\r\nWiki\n0\r\n\r\n",
+                                   "1234567890abcdef0\r\n",
+                                   "0x4\r\nWiki",
+                                   "4 \x01\r\nWiki\r\n0\r\n\r\n",
+                                   "0\r\n folded: x\r\n\r\n",
+                                   "0\r\nX: y\n\r\n"};
   for (const std::string_view row : rows) {
     std::string rest;
     bool done = false;

@@ -59,16 +59,17 @@ class CountReporter {
   void report() {
     const std::lock_guard lock(mutex_);
     std::uint64_t connections = 0;
-    std::array<std::uint64_t, 3> totals{};
+    std::array<std::uint64_t, 4> totals{};
     for (const ThreadCounts& counts : threads_) {
       totals[0] += counts.hot_answers.load(std::memory_order_relaxed);
       totals[1] += counts.bytes_out.load(std::memory_order_relaxed);
       totals[2] += counts.bytes_in.load(std::memory_order_relaxed);
+      totals[3] += counts.plain_answers.load(std::memory_order_relaxed);
       connections += counts.connections.load(std::memory_order_relaxed);
     }
     const auto since = [&](std::size_t i) { return static_cast<double>(totals[i] - reported_[i]); };
     hot_.add(since(0));
-    hot_requests_.add(since(0));
+    hot_requests_.add(since(3));
     out_.add(since(1));
     in_.add(since(2));
     reported_ = totals;
@@ -83,7 +84,7 @@ class CountReporter {
   Counter& in_;
   Gauge& connections_;
   std::mutex mutex_;
-  std::array<std::uint64_t, 3> reported_{};
+  std::array<std::uint64_t, 4> reported_{};
 };
 
 }  // namespace
