@@ -130,7 +130,9 @@ bootstrap() {
     proxy=
   done
   if [[ $EUID -eq 0 ]]; then
-    mmdebstrap --mode=root --format=directory "${options[@]}" "$suite" "$part" "$@" \
+    # In a namespace, so that what it mounts goes with it, however it ends.
+    unshare --mount --propagation private \
+      mmdebstrap --mode=root --format=directory "${options[@]}" "$suite" "$part" "$@" \
       2>&1 </dev/null | tee "$log" | show_progress
     return
   fi
@@ -171,7 +173,8 @@ make_root() {
   say "(once for all clones, about three minutes, 2.5 GB)"
   if ! bootstrap "$part" "$log" ${CALOTYPE_MIRROR:+"$CALOTYPE_MIRROR"}; then
     mirror=$(host_mirror)
-    if [[ -n ${CALOTYPE_MIRROR:-} || -z $mirror ]]; then
+    if [[ -n ${CALOTYPE_MIRROR:-} || -z $mirror ]] ||
+      grep -qF -e "${mirror%/}" -e 'received signal' "$log"; then
       grep -E '^(E|Err|W):' "$log" | tail -n 10 >&2 || true
       say "the Debian 13 root could not be made; the whole log is in $log"
       die "Is the network there? CALOTYPE_MIRROR=URL ./dev … takes packages from another mirror."
