@@ -186,6 +186,40 @@ TEST(BlobFaultsOfWrites, AnInterruptedWriteIsRepeated) {
   }
 }
 
+TEST(BlobFaultsOfRoom, AnUploadLeavesRoomAndWhatIsMadeOfItHalf) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  constexpr std::int64_t room = std::int64_t{64} << 20;
+  auto store =
+      open_folder_store({.folder = folder.path().string(), .free_bytes_min = room}, ops).value();
+  const auto upload = [&](const std::string& text) -> Result<void> {
+    const auto file = store->spool().value();
+    TRY_VOID(file->append(as_bytes(text)));
+    return store->publish(*file, key_of(text));
+  };
+  ops.set({.free_bytes = room});
+  for (const auto& text : {content, large_content})
+    EXPECT_EQ(upload(text).error().code, ErrorCode::insufficient_storage);
+  EXPECT_TRUE(folder.files().empty());
+  EXPECT_TRUE(store->put(as_bytes("a proof"), key_of("a proof")));
+  EXPECT_TRUE(store->check()) << "what is there can be read, and deleted";
+  ops.set({.free_bytes = room / 2});
+  EXPECT_FALSE(store->put(as_bytes("a variant"), key_of("a variant")));
+  ops.set({.free_bytes = room + 1'000'000});
+  for (const auto& text : {content, large_content}) EXPECT_TRUE(upload(text));
+}
+
+TEST(BlobFaultsOfRoom, ALongUploadIsRefusedWhenTheRoomEnds) {
+  const TestFolder folder;
+  FaultyFileOps ops;
+  auto store = open_folder_store({.folder = folder.path().string()}, ops).value();
+  const auto file = store->spool().value();
+  const std::string chunk(std::size_t{1} << 20, 'c');
+  ASSERT_TRUE(file->append(as_bytes(chunk)));
+  ops.set({.free_bytes = 1000});
+  EXPECT_EQ(file->append(as_bytes(chunk)).error().code, ErrorCode::insufficient_storage);
+}
+
 TEST(BlobFaultsOfFlushes, AFlushOfAllThatFailsIsTriedOneByOne) {
   const TestFolder folder;
   FaultyFileOps ops;

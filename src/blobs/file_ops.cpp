@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -86,6 +87,12 @@ class KernelFileOps final : public FileOps {
 
   int stat(int folder, const std::string& path, struct stat& out) override {
     return checked([&] { return ::fstatat(folder, path.c_str(), &out, AT_SYMLINK_NOFOLLOW); });
+  }
+
+  std::int64_t free_bytes(int folder) override {
+    struct statfs facts{};
+    const int error = checked([&] { return ::fstatfs(folder, &facts); });
+    return error < 0 ? error : static_cast<std::int64_t>(facts.f_bavail) * facts.f_bsize;
   }
 
   int touch(int folder, const std::string& path) override {

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "base/encoding.hpp"
@@ -34,6 +35,8 @@ class FileOps {
   virtual int unlink(int folder, const std::string& path) = 0;
   virtual int mkdir(int folder, const std::string& path, mode_t mode) = 0;
   virtual int stat(int folder, const std::string& path, struct stat& out) = 0;
+  /// What the file system of the folder has left for us.
+  virtual std::int64_t free_bytes(int folder) = 0;
   /// Sets the times of the file to now.
   virtual int touch(int folder, const std::string& path) = 0;
 };

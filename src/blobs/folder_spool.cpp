@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,6 +24,9 @@ constexpr std::uint64_t window_bytes = std::uint64_t{8} << 20;
 /// What O_DIRECT wants of offsets and addresses, on every disk that there is.
 constexpr std::size_t block_bytes = 4096;
 
+/// How often a growing file looks for room.
+constexpr std::uint64_t room_step_bytes = std::uint64_t{1} << 20;
+
 constexpr std::size_t free_buffers_max = 64;
 constexpr mode_t file_mode = 0640;
 
@@ -36,8 +40,8 @@ bool lacks_unnamed_files(int error) {
 
 }  // namespace
 
-std::unique_ptr<FolderSpoolFile> FolderSpool::make() {
-  return std::make_unique<FolderSpoolFile>(*this);
+std::unique_ptr<FolderSpoolFile> FolderSpool::make(std::uint64_t free_bytes_min) {
+  return std::make_unique<FolderSpoolFile>(*this, free_bytes_min);
 }
 
 Result<FolderSpool::Place> FolderSpool::make_place() {
@@ -111,14 +115,27 @@ Result<void> FolderSpoolFile::append(ByteSpan bytes) {
     TRY_VOID(write({buffer_.get(), bytes_}));
     spool_.give_back(std::move(buffer_));
   }
+  TRY_VOID(leave_room(bytes.size()));
   TRY_VOID(write(bytes));
   bytes_ += bytes.size();
   return start_writeback();
 }
 
 Result<void> FolderSpoolFile::make_place() {
+  TRY_VOID(leave_room(bytes_));
   TRY(place_, spool_.make_place());
-  written_ = started_ = 0;
+  return {};
+}
+
+/// Looks at the disk once for every step of a file. Writers that look at the same moment may
+/// together take a step each more than they should; what has to be left free is far more than that.
+Result<void> FolderSpoolFile::leave_room(std::uint64_t bytes) {
+  if (free_bytes_min_ == 0 || written_ + bytes <= room_) return {};
+  const std::uint64_t step = std::max(bytes, room_step_bytes);
+  const std::int64_t free = spool_.ops_.free_bytes(spool_.root_);
+  if (free < 0) return cannot_store(static_cast<int>(-free));
+  if (static_cast<std::uint64_t>(free) < free_bytes_min_ + bytes) return cannot_store(ENOSPC);
+  room_ = written_ + step;
   return {};
 }
 
@@ -172,7 +189,7 @@ Result<void> FolderSpoolFile::start_writeback() {
 }
 
 Result<void> FolderSpoolFile::renew() {
-  FolderSpoolFile copy(spool_);
+  FolderSpoolFile copy(spool_, free_bytes_min_);
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   while (copy.bytes_ < bytes_) {
     const ssize_t got =

@@ -31,7 +31,8 @@ class FolderSpool {
 
   FolderSpool(FileOps& ops, int root) : ops_(ops), root_(root) {}
 
-  std::unique_ptr<FolderSpoolFile> make();
+  /// A file that leaves at least so much of the disk free.
+  std::unique_ptr<FolderSpoolFile> make(std::uint64_t free_bytes_min);
   /// Removes the named spool files whose owners are dead.
   Result<void> remove_leftovers();
 
@@ -60,7 +61,8 @@ class FolderSpool {
 
 class FolderSpoolFile final : public SpoolFile {
  public:
-  explicit FolderSpoolFile(FolderSpool& spool) : spool_(spool) {}
+  FolderSpoolFile(FolderSpool& spool, std::uint64_t free_bytes_min)
+      : spool_(spool), free_bytes_min_(free_bytes_min) {}
   ~FolderSpoolFile() override;
   FolderSpoolFile(const FolderSpoolFile&) = delete;
   FolderSpoolFile& operator=(const FolderSpoolFile&) = delete;
@@ -76,15 +78,18 @@ class FolderSpoolFile final : public SpoolFile {
 
  private:
   Result<void> make_place();
+  Result<void> leave_room(std::uint64_t bytes);
   Result<void> write_past_cache();
   Result<void> write(ByteSpan bytes);
   Result<void> start_writeback();
 
   FolderSpool& spool_;
+  const std::uint64_t free_bytes_min_;
   FolderSpool::Buffer buffer_;  // all its bytes, while there is no place
   FolderSpool::Place place_;
   std::uint64_t bytes_ = 0;
   std::uint64_t written_ = 0;
+  std::uint64_t room_ = 0;     // up to here the disk was seen to have room
   std::uint64_t started_ = 0;  // up to here the kernel was told to write
 };
 

@@ -34,11 +34,12 @@ bool flushes_whole(int root) {
 
 class FolderStore final : public BlobStore {
  public:
-  FolderStore(FileOps& ops, UniqueFd root, std::size_t flush_together_min)
+  FolderStore(FileOps& ops, UniqueFd root, const FolderSettings& settings)
       : ops_(ops),
+        free_bytes_min_(settings.free_bytes_min),
         root_(std::move(root)),
         spool_(ops, root_.get()),
-        publisher_(ops, root_.get(), flush_together_min) {}
+        publisher_(ops, root_.get(), settings.flush_together_min) {}
 
   Result<Blob> open(const BlobKey& key) override {
     UniqueFd file(ops_.open(root_.get(), key.text(), O_RDONLY, 0));
@@ -62,7 +63,7 @@ class FolderStore final : public BlobStore {
     return S_ISREG(facts.st_mode);
   }
 
-  Result<std::unique_ptr<SpoolFile>> spool() override { return spool_.make(); }
+  Result<std::unique_ptr<SpoolFile>> spool() override { return spool_.make(free_bytes_min_); }
 
   Result<void> publish(SpoolFile& file, const BlobKey& key) override {
     auto* const own = dynamic_cast<FolderSpoolFile*>(&file);
@@ -71,7 +72,7 @@ class FolderStore final : public BlobStore {
   }
 
   Result<void> put(ByteSpan bytes, const BlobKey& key) override {
-    TRY(auto file, spool());
+    const auto file = spool_.make(free_bytes_min_ / 2);
     TRY_VOID(file->append(bytes));
     return publish(*file, key);
   }
@@ -88,7 +89,7 @@ class FolderStore final : public BlobStore {
   }
 
   Result<void> check() override {
-    const auto file = spool_.make();
+    const auto file = spool_.make(0);
     static constexpr std::string_view probe = "calotype";
     TRY_VOID(file->append(as_bytes(probe)));
     TRY_VOID(file->settle());
@@ -102,6 +103,7 @@ class FolderStore final : public BlobStore {
 
  private:
   FileOps& ops_;
+  const std::uint64_t free_bytes_min_;
   const UniqueFd root_;
   FolderSpool spool_;
   FolderPublisher publisher_;
@@ -137,10 +139,9 @@ Result<std::unique_ptr<BlobStore>> open_folder_store(const FolderSettings& setti
     TRY_VOID(make_folder(ops, root.get(), kind));
   TRY_VOID(flush_folder(ops, root.get(), "."));
   TRY_VOID(FolderSpool(ops, root.get()).remove_leftovers());
-  const std::size_t together_min =
-      flushes_whole(root.get()) ? settings.flush_together_min : SIZE_MAX;
-  std::unique_ptr<BlobStore> store =
-      std::make_unique<FolderStore>(ops, std::move(root), together_min);
+  FolderSettings possible = settings;
+  if (!flushes_whole(root.get())) possible.flush_together_min = SIZE_MAX;
+  std::unique_ptr<BlobStore> store = std::make_unique<FolderStore>(ops, std::move(root), possible);
   TRY_VOID(store->check());
   return store;
 }

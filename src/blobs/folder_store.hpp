@@ -21,6 +21,9 @@ namespace calotype {
 
 struct FolderSettings {
   std::string folder;  // made where it is missing; its parent has to be there
+  /// What is left free of the disk: below it an upload is refused, below half of it proofs and
+  /// variants too. So the catalog beside it can still write, and a full store be deleted from.
+  std::uint64_t free_bytes_min = std::uint64_t{64} << 20;
   /// From so many publishers at once on they share one flush of the whole file system, where that
   /// is known to be as durable as a flush of each file (ext4, XFS, btrfs); below it each is flushed
   /// by itself, so that one upload does not wait for what other programs have written.

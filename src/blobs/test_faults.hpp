@@ -21,11 +21,12 @@ class FaultyFileOps final : public FileOps {
   static constexpr int never = -1;
 
   struct Faults {
-    int fail_at = never;               // the call of that number (from 0) fails …
-    int error = 5;                     // … with this errno (default EIO)
-    bool stays_broken = false;         // … and every one after it
-    std::size_t write_max = SIZE_MAX;  // a write takes at most so many bytes
-    bool no_unnamed_files = false;     // as on a file system without O_TMPFILE
+    int fail_at = never;                  // the call of that number (from 0) fails …
+    int error = 5;                        // … with this errno (default EIO)
+    bool stays_broken = false;            // … and every one after it
+    std::size_t write_max = SIZE_MAX;     // a write takes at most so many bytes
+    bool no_unnamed_files = false;        // as on a file system without O_TMPFILE
+    std::int64_t free_bytes = INT64_MAX;  // the disk has at most so much left
   };
 
   FaultyFileOps() = default;
@@ -91,6 +92,11 @@ class FaultyFileOps final : public FileOps {
   int stat(int folder, const std::string& path, struct stat& out) override {
     if (const int fault = enter("stat " + path)) return fault;
     return real_.stat(folder, path, out);
+  }
+  std::int64_t free_bytes(int folder) override {
+    if (const int fault = enter("free_bytes")) return fault;
+    const std::lock_guard lock(mutex_);
+    return std::min(real_.free_bytes(folder), faults_.free_bytes);
   }
   int touch(int folder, const std::string& path) override {
     if (const int fault = enter("touch " + path)) return fault;

@@ -99,6 +99,7 @@ Result<AppSettings> app_settings(const Settings& settings) {
   app.data = settings.text("data");
   app.catalog.url = settings.catalog_url();
   TRY(app.blobs.folder, folder_of(settings));
+  app.blobs.free_bytes_min = settings.bytes("ingest.free_bytes_min");
   app.render = render_settings(settings);
   TRY_VOID(app.render.validate());
   app.ingest.bytes_max = settings.bytes("ingest.max_bytes");

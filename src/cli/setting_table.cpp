@@ -41,6 +41,8 @@ constexpr std::array table = {
                 "For what is in flight when the server is told to stop.", 0, day_ms},
 
     SettingSpec{"ingest.max_bytes", bytes, "16GiB", "The largest file that is accepted.", 1},
+    SettingSpec{"ingest.free_bytes_min", bytes, "64MiB",
+                "What uploads leave free of the disk, so that a full store can be deleted from."},
     SettingSpec{"ingest.lane_threads", whole, "64",
                 "Uploads that are written to disk at the same moment.", 1, 1'024},
 
