@@ -24,6 +24,7 @@ from picture_files import encoded, scene
 KILLS = int(os.environ.get("CALOTYPE_CRASH_KILLS", "200"))
 SEED = int(os.environ.get("CALOTYPE_CRASH_SEED", str(random.SystemRandom().randrange(10**9))))
 SETTINGS = {"lifecycle.grace": "1s", "lifecycle.scrub_interval": "300ms", "log.level": "warn"}
+REFUSALS = (503, 507)  # a server that stops, or whose disk fails
 SAMPLE = 15           # acknowledged contents that are read back after each restart
 FULL_CHECK_EVERY = 40  # kills between two looks at everything
 LIVE_MAX = 400        # contents that the load keeps; above it rather deletes than uploads
@@ -122,7 +123,7 @@ class Load:
     def put(self, session, content):
         was_there, content.there = content.there, None
         answer = session.post(self.server.url + "/v1/assets", data=content.bytes, timeout=20)
-        if answer.status_code == 503:
+        if answer.status_code in REFUSALS:
             content.there = was_there or None  # it may have been stopped after it was recorded
             return
         if answer.status_code not in (200, 201):
@@ -154,7 +155,7 @@ class Load:
             if answer.status_code == 204:
                 content.there = bool(one)
                 self.acknowledged["deletions"] += 1
-            elif answer.status_code != 503:
+            elif answer.status_code not in REFUSALS:
                 self.unexpected.append(f"deletion: {answer.status_code} {answer.text}")
         finally:
             content.lock.release()
@@ -169,7 +170,7 @@ class Load:
         answer = session.get(f"{self.server.url}/i/{content.asset}{name}", timeout=20)
         if answer.status_code == 200:
             self.acknowledged["variants"] += 1
-        elif answer.status_code not in (202, 404, 503):
+        elif answer.status_code not in (202, 404, *REFUSALS):
             self.unexpected.append(f"variant: {answer.status_code} {answer.text}")
 
 
