@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cached variants: requests a second of one I/O thread against one nginx worker that serves the
 very same bytes from a file. Server on one core, wrk with 64 keep-alive connections on another,
-the same for both. nginx has what an expert would give it, and of its ways to send a file the fastest here,
+the same for both. nginx has what an expert would give it, and of its ways to send a file
+the fastest here,
 found for each size before the rounds."""
 
 import os

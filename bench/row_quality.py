@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proof may not cost quality. The program's own renderers make each picture twice, from the
 proof and from the original (bench/proof_quality.cpp). The two are scored against each
-other, and each against a lossless reduction of the original, beside what libvips makes at WebP quality 85."""
+other, and each against a lossless reduction of the original, beside what libvips makes
+at WebP quality 85."""
 
 import json
 import statistics

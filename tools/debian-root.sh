@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2154  # here, home, cache, suite and packages are set by ./dev
 # Part of ./dev: makes the private Debian 13 root and enters it.
 #
-# Made by mmdebstrap into a folder with another name and renamed when complete, under a lock. Entered
+# Made by mmdebstrap into a folder with another name and renamed when complete, under a lock.
+# Entered
 # by a mount namespace of its own: a tmpfs on which the root's folders hang read-only, and beside
 # them everything of the host that is not system (/home, /srv, …), the clone and the cache at their
 # own paths. No process stands between, so signals, terminals and exit statuses are the program's.
@@ -39,7 +40,8 @@ need_namespace() {
   say "this machine does not let you make a mount namespace, which the Debian 13 root needs."
   if [[ $EUID -eq 0 ]]; then
     say "If this is a container, start it with the right to (docker run --privileged), or from a"
-    die "Debian 13 image (docker run debian:13), where ./dev installs its packages and needs no root."
+    die "Debian 13 image (docker run debian:13), where ./dev installs its packages and needs no" \
+      "root."
   fi
   say "Run ./dev as root, or ask an administrator to allow it:"
   if [[ $(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null) == 1 ]]; then
@@ -68,7 +70,8 @@ install_on_host() {
   local log
   log=$(mktemp)
   "${as_root[@]}" apt-get -qq update </dev/null >&2 || say "apt-get update failed; going on without"
-  "${as_root[@]}" apt-get -qq install --yes --no-install-recommends "$@" </dev/null >"$log" 2>&1 || {
+  "${as_root[@]}" apt-get -qq install --yes --no-install-recommends "$@" </dev/null \
+    >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     die "they could not be installed. By hand:  $command"
   }

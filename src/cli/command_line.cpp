@@ -100,7 +100,8 @@ void add_get(CLI::App& app, Draft& draft) {
   calotype get ID thumb -o thumb.webp
   calotype get ID 'w=1200&h=630&fit=cover&g=north&fm=jpeg' -o card.jpg
   calotype get ID original -o photo.jpg
-Parameters: w h fit g dpr q bg enlarge fm, joined by & or a comma; presets are in `calotype config`.)");
+Parameters: w h fit g dpr q bg enlarge fm, joined by & or a comma; presets are in
+`calotype config`.)");
   get->add_option("ID", draft.get.id, "The asset")->required();
   get->add_option("RECIPE", draft.get.recipe, "A preset, parameters, or original")->required();
   get->add_option("-o,--output", draft.get.output, "The file to write; - for standard output")

@@ -18,8 +18,8 @@ Result<void> run(const DeleteCommand& command, Session& session) {
   } else if (command.upload.empty()) {
     session.out << "Deleted " << shown_text(command.id) << ".\n";
   } else {
-    session.out << "Deleted upload " << shown_text(command.upload) << " of " << shown_text(command.id)
-                << ".\n";
+    session.out << "Deleted upload " << shown_text(command.upload) << " of "
+                << shown_text(command.id) << ".\n";
   }
   return {};
 }

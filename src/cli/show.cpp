@@ -17,7 +17,8 @@ std::string joined(const json::array& texts) {
 
 void print_facts(const json::value& asset, std::ostream& out) {
   const auto line = [&](std::string_view name, const std::string& text) {
-    if (!text.empty()) out << name << std::string(14 - name.size(), ' ') << shown_text(text) << '\n';
+    if (!text.empty())
+      out << name << std::string(14 - name.size(), ' ') << shown_text(text) << '\n';
   };
   line("id", text_field(asset, "id"));
   line("sha256", text_field(asset, "sha256"));

@@ -9,4 +9,16 @@ while(at LESS length)
   string(APPEND pieces "R\"openapi(${piece})openapi\"\n")
   math(EXPR at "${at} + 8000")
 endwhile()
-file(WRITE ${OUTPUT} "// SPDX-License-Identifier: Apache-2.0\n#include \"http/openapi.hpp\"\n\nnamespace calotype {\n\nstd::string_view openapi_document() {\n  static constexpr char text[] =\n${pieces};\n  return {text, sizeof(text) - 1};\n}\n\n}  // namespace calotype\n")
+file(WRITE ${OUTPUT} "// SPDX-License-Identifier: Apache-2.0
+#include \"http/openapi.hpp\"
+
+namespace calotype {
+
+std::string_view openapi_document() {
+  static constexpr char text[] =
+${pieces};
+  return {text, sizeof(text) - 1};
+}
+
+}  // namespace calotype
+")

@@ -23,7 +23,8 @@ constexpr std::string_view overloaded_answer =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
     "Cache-Control: no-store\r\nRetry-After: 1\r\nContent-Length: 121\r\nConnection: "
     "close\r\n\r\n"
-    R"({"type":"about:blank","title":"Service Unavailable","status":503,"code":"OVERLOADED","detail":"Too many connections."}   )";
+    R"({"type":"about:blank","title":"Service Unavailable","status":503,)"
+    R"("code":"OVERLOADED","detail":"Too many connections."}   )";
 
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 

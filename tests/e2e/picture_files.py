@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures for the black-box tests: real ones of ../shared/corpus where that is there, and ones
-made here by Pillow and by libvips' own command, which is also the judge of colours. What is compared is
+made here by Pillow and by libvips' own command, which is also the judge of colours. What is
+compared is
 decoded pixels, so no test depends on how a codec writes its file."""
 
 import io

@@ -125,7 +125,8 @@ def test_pictures_need_a_signature_where_that_is_required(start_server):
     site = start_server({"delivery.require_signature": "true", "delivery.signing_key": KEY})
     asset = site.put_inspected(encoded(scene(200, 150), "jpeg"))["id"]
     for _ in range(3):  # cold, then hot
-        for target in (f"/i/{asset}?w=50", f"/asset/{asset}/variant/thumb", f"/v/{asset}/thumb.webp"):
+        for target in (f"/i/{asset}?w=50", f"/asset/{asset}/variant/thumb",
+                       f"/v/{asset}/thumb.webp"):
             site.problem(site.get(target), 403, "BAD_SIGNATURE")
             good = signed(target)
             assert site.get(good).status_code == 200, target
