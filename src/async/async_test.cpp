@@ -69,6 +69,7 @@ TEST(GroupCommit, FlushesEveryItemOnceAndConcurrentOnesTogether) {
   constexpr int rounds = 20;
   {
     std::vector<std::jthread> callers;
+    callers.reserve(threads);
     for (int t = 0; t < threads; ++t)
       callers.emplace_back([&] {
         for (int round = 0; round < rounds; ++round) {

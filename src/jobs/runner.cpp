@@ -158,6 +158,7 @@ void JobRunner::keep_leases() {
   std::unique_lock lock(mutex_);
   while (!stopped_.wait_for(lock, settings_.lease / 3, [this] { return stopping_; })) {
     std::vector<JobLease> leases;
+    leases.reserve(running_.size());
     for (const auto& [id, running] : running_) leases.push_back(running->lease);
     lock.unlock();
     std::vector<JobLease> lost;

@@ -129,9 +129,9 @@ TEST_LIBRARIES = {"gtest", "gmock"}
 # The rest of what `<…>` may name: C and POSIX headers by name, the kernel's by folder.
 SYSTEM_FOLDERS = {"arpa", "asm", "linux", "net", "netinet", "sys"}
 SYSTEM_HEADERS = {
-    "dirent.h", "dlfcn.h", "elf.h", "errno.h", "fcntl.h", "immintrin.h", "limits.h", "malloc.h", "netdb.h",
-    "poll.h", "pthread.h", "sched.h", "signal.h", "spawn.h", "stdio.h", "stdlib.h", "string.h",
-    "strings.h", "syscall.h", "termios.h", "time.h", "ucontext.h", "unistd.h",
+    "dirent.h", "dlfcn.h", "elf.h", "errno.h", "fcntl.h", "immintrin.h", "limits.h", "malloc.h",
+    "netdb.h", "poll.h", "pthread.h", "sched.h", "signal.h", "spawn.h", "stdio.h", "stdlib.h",
+    "string.h", "strings.h", "syscall.h", "termios.h", "time.h", "ucontext.h", "unistd.h",
 }
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
