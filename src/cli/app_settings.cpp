@@ -21,7 +21,7 @@ Result<std::pair<std::string, std::uint16_t>> split_address(std::string_view tex
     if (is_bracketed) host = host.substr(1, host.size() - 2);
     const bool is_port =
         !digits.empty() && error == std::errc{} && end == digits.data() + digits.size();
-    if (is_port && (is_bracketed || !host.contains(':')))
+    if (is_port && (is_bracketed || host.find_first_of(":[]") == host.npos))
       return std::pair{host == "localhost" ? std::string("127.0.0.1") : std::string(host), port};
   }
   return fail(ErrorCode::bad_config,
