@@ -4,11 +4,23 @@
 #include <algorithm>
 #include <charconv>
 #include <format>
+#include <optional>
 
 #include "http/dialects/percent.hpp"
 #include "http/request_head.hpp"
 
 namespace calotype {
+
+namespace {
+
+/// As forms encode it (WHATWG URL): a plus is a space.
+std::optional<std::string> form_decode(std::string_view text) {
+  std::string spaced(text);
+  std::ranges::replace(spaced, '+', ' ');
+  return percent_decode(spaced);
+}
+
+}  // namespace
 
 Result<Query> Query::parse(std::string_view raw) {
   Query query;
@@ -18,8 +30,8 @@ Result<Query> Query::parse(std::string_view raw) {
     raw = end == raw.npos ? std::string_view{} : raw.substr(end + 1);
     if (pair.empty()) continue;
     const auto equals = pair.find('=');
-    auto name = percent_decode(pair.substr(0, equals));
-    auto value = percent_decode(equals == pair.npos ? std::string_view{} : pair.substr(equals + 1));
+    auto name = form_decode(pair.substr(0, equals));
+    auto value = form_decode(equals == pair.npos ? std::string_view{} : pair.substr(equals + 1));
     if (!name || !value)
       return fail(ErrorCode::bad_request, "The query's percent-encoding is broken.");
     if (*name != "tags" && query.find(*name) != nullptr)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The query of a request as names and values, decoded once and strictly.
+// The query of a request as names and values, decoded once and strictly, as forms encode it: `+` is
+// a space.
 #pragma once
 
 #include <optional>
