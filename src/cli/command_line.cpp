@@ -241,6 +241,16 @@ Command command_of(Draft& draft, const std::string& name) {
   return draft.key_create;
 }
 
+/// " put", " key create": as far as a command was recognised.
+std::string command_name(const CLI::App& app) {
+  std::string name;
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    name += " " + at->get_name();
+  }
+  return name;
+}
+
 Usage usage_of(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream message;
@@ -257,8 +267,8 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   app.require_subcommand(1);
   app.fallthrough();
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return "calotype: " + std::string(error.what()) + "\nTry `" + failed->get_display_name() +
-           " --help`.\n";
+    const std::string name = "calotype" + command_name(*failed);
+    return name + ": " + error.what() + "\nTry `" + name + " --help`.\n";
   });
   add_client_options(app, draft);
   add_serve(app, draft);
@@ -276,10 +286,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
     return usage_of(app, error);
   }
   CommandLine line;
-  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
-    at = at->get_subcommands().front();
-    line.name += (line.name.empty() ? "" : " ") + at->get_name();
-  }
+  line.name = command_name(app).substr(1);
   line.command = command_of(draft, line.name);
   line.client = draft.client;
   return line;

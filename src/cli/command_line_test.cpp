@@ -125,9 +125,16 @@ TEST_F(CommandLineTest, WhatItCannotUnderstandIsTwo) {
                                      {"--nonsense"}}) {
     const auto refused = usage(arguments);
     EXPECT_EQ(refused.exit_code, 2);
-    EXPECT_TRUE(refused.text.starts_with("calotype: ")) << refused.text;
+    EXPECT_TRUE(refused.text.starts_with("calotype")) << refused.text;
     EXPECT_TRUE(refused.text.contains("--help")) << refused.text;
   }
+}
+
+TEST_F(CommandLineTest, ARefusalNamesTheCommandAndItsHelp) {
+  EXPECT_EQ(usage({"put"}).text, "calotype put: FILE is required\nTry `calotype put --help`.\n");
+  EXPECT_EQ(usage({"key", "revoke"}).text,
+            "calotype key revoke: KEY_ID is required\nTry `calotype key revoke --help`.\n");
+  EXPECT_TRUE(usage({}).text.ends_with("Try `calotype --help`.\n"));
 }
 
 TEST_F(CommandLineTest, HelpTeachesByExamples) {
