@@ -288,9 +288,9 @@ def test_no_crash_loses_anything(tmp_path):
 def finish(server, state, load):
     """Left alone, it comes to rest with nothing lost, stuck or left over."""
     check_all(server, state, load)
-    server.until(lambda: not state.pending() or None, SETTLE_SECONDS)
-    server.until(lambda: not state.unfinished() or None, SETTLE_SECONDS)
-    server.until(lambda: not state.unowned() or None, SETTLE_SECONDS)
+    server.until(lambda: not state.pending(), SETTLE_SECONDS)
+    server.until(lambda: not state.unfinished(), SETTLE_SECONDS)
+    server.until(lambda: not state.unowned(), SETTLE_SECONDS)
     check_all(server, state, load)
     for content in load.contents:
         if content.there is True:
