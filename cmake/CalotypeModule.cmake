@@ -7,7 +7,9 @@ include_guard()
 add_library(calotype_flags INTERFACE)
 target_compile_options(calotype_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
-  -Werror -fno-omit-frame-pointer)
+  -Werror -fno-omit-frame-pointer
+  # Objects do not say where the clone lies, so every clone shares one compiler cache.
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 target_include_directories(calotype_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(calotype_flags INTERFACE Threads::Threads)
 

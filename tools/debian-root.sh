@@ -211,7 +211,8 @@ ensure_root() {
 in_root() {
   mkdir -p -- "$cache/home" "$cache/ccache"
   unset CC CXX CFLAGS CXXFLAGS LDFLAGS LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV
-  export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=5G CALOTYPE_SOURCE_DIR=$here
+  export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=5G CCACHE_BASEDIR=$here CCACHE_NOHASHDIR=1
+  export CALOTYPE_SOURCE_DIR=$here
   export LANG=C.UTF-8 LC_ALL=C.UTF-8
   # A clone that belongs to somebody else is still this clone.
   export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
