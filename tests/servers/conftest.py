@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing but that pytest finds these modules, for the tests here and for those of other folders."""
+"""Nothing, but that pytest finds the modules of this folder."""

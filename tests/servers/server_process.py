@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One server of somebody else's (PostgreSQL, Redis, …) that a test needs: on loopback, with its data
-in a folder of its own, started, killed, paused and started again by its process id.
+"""One server of somebody else's (PostgreSQL, Redis, …) that a test needs: on loopback, with its
+data in a folder of its own, started, killed, paused and started again by its process id.
 
 It ends with whoever started it, however that ends: the kernel sends it a signal then
-(PR_SET_PDEATHSIG). The kernel means the starting *thread*, so start it from one that stays. Data of a
-run that was killed is removed by the next run (see all_servers.py)."""
+(PR_SET_PDEATHSIG). The kernel means the starting *thread*, so start it from one that stays. Data of
+a run that was killed is removed by the next run (see all_servers.py)."""
 
 import ctypes
 import os
