@@ -109,8 +109,8 @@ Result<void> App::start_pipeline(const AppSettings& settings) {
   scrub_ = std::make_unique<Scrub>(*catalog_, *blobs_, *expire_, clock_, metrics_, settings.scrub);
   deliver_ = std::make_unique<Deliver>(*catalog_, *blobs_, *renderers_, clock_, metrics_,
                                        settings.deliver, settings.render.limits);
-  TRY_VOID(catalog_->enqueue(JobKind::scrub, "scrub", "", clock_.now()));
-  jobs_ = std::make_unique<JobRunner>(*catalog_, clock_, metrics_, settings.jobs,
+  TRY_VOID(catalog_->enqueue(JobKind::scrub, "scrub", "", std::chrono::milliseconds{0}));
+  jobs_ = std::make_unique<JobRunner>(*catalog_, metrics_, settings.jobs,
                                       handlers(settings.scrub_interval));
   metrics_.before_exposition([this] { measure(); });
   Services services{.catalog = *catalog_,

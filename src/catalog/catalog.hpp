@@ -97,6 +97,9 @@ class VariantCatalog {
   /// deleted: the blob has become garbage then. Relaxed.
   virtual Result<void> store_variant(const VariantLease& lease, const VariantRow& row) = 0;
   virtual Result<void> release_variant(const VariantLease& lease) = 0;  // relaxed
+  /// The lease ends so long from now; lease_lost where it was taken over or has become a variant.
+  /// Relaxed.
+  virtual Result<void> extend_variant(const VariantLease& lease, std::chrono::milliseconds by) = 0;
 
   struct Access {
     VariantKey key;
@@ -114,9 +117,9 @@ class JobCatalog {
  public:
   virtual ~JobCatalog() = default;
 
-  /// Nothing happens where a job with that key exists. Durable.
+  /// Due after `delay`. Nothing happens where a job with that key exists. Durable.
   virtual Result<void> enqueue(JobKind kind, std::string_view key, std::string_view asset_id,
-                               Timestamp run_after) = 0;
+                               std::chrono::milliseconds delay) = 0;
   /// Leases up to `limit` jobs of the lane: ready and due, or running with the lease expired. Jobs
   /// that have used up their attempts become dead instead (an inspect job's asset METADATA_FAILED).
   /// Relaxed.
@@ -131,10 +134,13 @@ class JobCatalog {
   /// Ready again after `delay`, with the attempt given back: it was interrupted, it did not fail.
   /// Relaxed; lease_lost.
   virtual Result<void> put_back_job(const JobLease& lease, std::chrono::milliseconds delay) = 0;
-  /// When the next job of the lane is due; nothing where there is none.
-  virtual Result<std::optional<Timestamp>> next_due(Lane lane) = 0;
+  /// How long until the next job of the lane is due (zero: it is), by the catalog's own clock,
+  /// which need not be this machine's; nothing where there is none.
+  virtual Result<std::optional<std::chrono::milliseconds>> next_due(Lane lane) = 0;
   /// Called (from any thread, quickly, never while a transaction is open) after a commit that made
-  /// a job of the lane ready. Null ends it: on return no call is under way.
+  /// a job of the lane ready, this program's or another's. A call may be missing where another
+  /// program's word did not arrive, so look now and then all the same. Null ends it: on return no
+  /// call is under way.
   virtual void on_job_ready(std::function<void(Lane)> wake) = 0;
 
   virtual Result<Page<Job>> list_jobs(const JobFilter& filter, std::string_view cursor,
@@ -167,6 +173,17 @@ class KeyCatalog {
   virtual Result<void> revoke_key(std::string_view id) = 0;  // key_not_found
 };
 
+/// What somebody may have kept a copy of, and should not any more.
+struct CatalogChange {
+  enum class What : std::uint8_t {
+    asset_deleted,  // `asset`: its variants and its original are gone
+    keys_changed,   // an API key was made or revoked
+    missed,         // other programs were not heard for a while: anything may have changed
+  };
+  What what = What::missed;
+  std::optional<AssetId> asset{};
+};
+
 class Catalog : public AssetCatalog,
                 public VariantCatalog,
                 public JobCatalog,
@@ -175,10 +192,19 @@ class Catalog : public AssetCatalog,
  public:
   /// Whether it answers now (readiness).
   virtual Result<void> check() = 0;
+  /// Whether other programs, on other machines perhaps, may use this catalog at the same time.
+  virtual bool is_shared() const = 0;
   /// For a program that is the only one on this catalog, once, before anything else: leases of its
   /// dead predecessor are over. Running jobs become ready and get their attempt back (the program
-  /// died, not the job); variants' leases are free.
+  /// died, not the job); variants' leases are free. On a shared catalog leases run out by
+  /// themselves: never call it there.
   virtual Result<void> end_all_leases() = 0;
+
+  /// Called (from any thread, quickly, never while a transaction is open) after each change that
+  /// was committed, by this program or another. Another program's are heard within moments as long
+  /// as it can be heard, and `missed` says when it could not. Null ends it: on return no call is
+  /// under way.
+  virtual void on_change(std::function<void(const CatalogChange&)> hear) = 0;
 };
 
 }  // namespace calotype

@@ -148,8 +148,8 @@ TEST_P(CatalogConformance, LeaseCanBeExtendedPutBackAndEndedByARestart) {
 TEST_P(CatalogConformance, EnqueueingTwiceMakesOneJobAndWakesItsLane) {
   int woken = 0;
   catalog_->on_job_ready([&](Lane lane) { woken += lane == Lane::maintenance ? 1 : 0; });
-  ASSERT_TRUE(catalog_->enqueue(JobKind::scrub, "scrub", "", clock_.now()));
-  ASSERT_TRUE(catalog_->enqueue(JobKind::scrub, "scrub", "", clock_.now()));
+  ASSERT_TRUE(catalog_->enqueue(JobKind::scrub, "scrub", "", 0ms));
+  ASSERT_TRUE(catalog_->enqueue(JobKind::scrub, "scrub", "", 0ms));
   EXPECT_EQ(woken, 1);
   const Job job = claim(Lane::maintenance);
   ASSERT_TRUE(catalog_->complete_job(lease_of(job)));
@@ -195,6 +195,48 @@ TEST_P(CatalogConformance, VariantIsMadeByOneAtATimeUnderTheNewestFence) {
   ASSERT_TRUE(catalog_->drop_variant(key));
   EXPECT_FALSE(*catalog_->find_variant(key));
   EXPECT_EQ(state_of("a"), AssetState::metadata_ready);
+}
+
+TEST_P(CatalogConformance, LeaseOfAVariantIsExtendedUntilItIsLost) {
+  record("a");
+  inspect("a");
+  const VariantKey key = key_of("a");
+  const auto lease = std::get<VariantLease>(*catalog_->claim_variant(key, 10s));
+  clock_.advance(8s);
+  ASSERT_TRUE(catalog_->extend_variant(lease, 10s));
+  clock_.advance(8s);
+  EXPECT_TRUE(std::holds_alternative<VariantCatalog::Busy>(*catalog_->claim_variant(key, 10s)));
+  clock_.advance(3s);
+  const auto next = std::get<VariantLease>(*catalog_->claim_variant(key, 10s));
+  EXPECT_EQ(catalog_->extend_variant(lease, 10s).error().code, ErrorCode::lease_lost);
+  ASSERT_TRUE(catalog_->store_variant(next, made(key)));
+  EXPECT_EQ(catalog_->extend_variant(next, 10s).error().code, ErrorCode::lease_lost);
+}
+
+TEST_P(CatalogConformance, ChangesAreToldAfterTheyAreCommittedAndRefusalsAreNot) {
+  std::vector<std::string> heard;
+  catalog_->on_change([&](const CatalogChange& change) {
+    if (change.what == CatalogChange::What::asset_deleted)
+      heard.push_back("deleted " + change.asset->text() + " " +
+                      std::string(to_string(catalog_->find_asset(*change.asset).value()->state)));
+    if (change.what == CatalogChange::What::keys_changed)
+      heard.push_back("keys " + std::to_string(catalog_->list_keys()->size()));
+  });
+  const auto first = record("a").upload_id;
+  const auto second = catalog_->record_existing(upload_of("a")).value()->upload_id;
+  ASSERT_TRUE(catalog_->delete_uploads(id_of("a"), first, 0s));
+  EXPECT_TRUE(heard.empty());
+  ASSERT_TRUE(catalog_->delete_uploads(id_of("a"), second, 0s));
+  EXPECT_FALSE(catalog_->delete_uploads(id_of("a"), second, 0s));
+  const auto key = catalog_->create_key("ci", {}, Sha256::of(as_bytes("secret"))).value();
+  ASSERT_TRUE(catalog_->revoke_key(key.id));
+  EXPECT_FALSE(catalog_->revoke_key(key.id));
+  EXPECT_THAT(
+      heard, testing::ElementsAre("deleted " + id_of("a").text() + " DELETED", "keys 1", "keys 0"));
+  catalog_->on_change(nullptr);
+  record("b");
+  ASSERT_TRUE(catalog_->delete_uploads(id_of("b"), "", 0s));
+  EXPECT_EQ(heard.size(), 3U);
 }
 
 TEST_P(CatalogConformance, DeletingOneOfTwoUploadsLeavesTheAsset) {

@@ -247,7 +247,7 @@ TEST_P(CatalogRaces, EveryJobIsClaimedByOneWorkerOnly) {
 }
 
 TEST_P(CatalogRaces, DeadLettersStandInNobodysWay) {
-  ASSERT_TRUE(catalog_->enqueue(JobKind::inspect, "odd", "not an asset", clock_.now()));
+  ASSERT_TRUE(catalog_->enqueue(JobKind::inspect, "odd", "not an asset", 0ms));
   for (int attempt = 1; attempt <= attempts_max; ++attempt) {
     claim();
     clock_.advance(61s);

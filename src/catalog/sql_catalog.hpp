@@ -47,12 +47,13 @@ class SqlCatalog final : public Catalog {
       const VariantKey& key, std::chrono::milliseconds lease) override;
   Result<void> store_variant(const VariantLease& lease, const VariantRow& row) override;
   Result<void> release_variant(const VariantLease& lease) override;
+  Result<void> extend_variant(const VariantLease& lease, std::chrono::milliseconds by) override;
   Result<void> touch_variants(std::span<const Access> accesses) override;
   Result<std::size_t> expire_variants(Timestamp before, std::size_t limit) override;
   Result<void> drop_variant(const VariantKey& key) override;
 
   Result<void> enqueue(JobKind kind, std::string_view key, std::string_view asset_id,
-                       Timestamp run_after) override;
+                       std::chrono::milliseconds delay) override;
   Result<std::vector<Job>> claim_jobs(Lane lane, std::size_t limit,
                                       std::chrono::milliseconds lease) override;
   Result<void> extend_lease(const JobLease& lease, std::chrono::milliseconds by) override;
@@ -60,7 +61,7 @@ class SqlCatalog final : public Catalog {
   Result<void> fail_job(const JobLease& lease, const Error& reason,
                         std::chrono::milliseconds delay) override;
   Result<void> put_back_job(const JobLease& lease, std::chrono::milliseconds delay) override;
-  Result<std::optional<Timestamp>> next_due(Lane lane) override;
+  Result<std::optional<std::chrono::milliseconds>> next_due(Lane lane) override;
   void on_job_ready(std::function<void(Lane)> wake) override;
   Result<Page<Job>> list_jobs(const JobFilter& filter, std::string_view cursor,
                               std::size_t limit) override;
@@ -78,6 +79,8 @@ class SqlCatalog final : public Catalog {
   Result<void> revoke_key(std::string_view id) override;
 
   Result<void> check() override;
+  bool is_shared() const override { return false; }
+  void on_change(std::function<void(const CatalogChange&)> hear) override;
   Result<void> end_all_leases() override;
 
  private:
@@ -88,15 +91,18 @@ class SqlCatalog final : public Catalog {
   auto write(Durability durability, Body body) -> std::invoke_result_t<Body, Transaction&> {
     std::optional<std::invoke_result_t<Body, Transaction&>> result;
     std::set<Lane> woken;
+    std::vector<CatalogChange> changes;
     const auto committed = database_->write(durability, [&](Connection& db) -> Result<void> {
       Transaction transaction{.db = db, .dialect = database_->dialect(), .now = clock_.now()};
       result.emplace(body(transaction));
       if (!*result && !transaction.commit_anyway) return std::unexpected(result->error());
       woken = std::move(transaction.woken);
+      changes = std::move(transaction.changes);
       return {};
     });
     if (!committed) return std::unexpected(committed.error());
     for (const Lane lane : woken) wake(lane);
+    for (const CatalogChange& change : changes) tell(change);
     return *std::move(result);
   }
 
@@ -113,11 +119,13 @@ class SqlCatalog final : public Catalog {
   }
 
   void wake(Lane lane);
+  void tell(const CatalogChange& change);
 
   const std::unique_ptr<Database> database_;
   const Clock& clock_;
-  std::shared_mutex wake_mutex_;  // shared while the callback runs
+  std::shared_mutex listeners_mutex_;  // shared while a callback runs
   std::function<void(Lane)> wake_;
+  std::function<void(const CatalogChange&)> hear_;
 };
 
 }  // namespace calotype

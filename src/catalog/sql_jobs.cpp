@@ -41,16 +41,16 @@ Result<JobCount> read_count(const Row& row) {
 }  // namespace
 
 Result<void> SqlCatalog::enqueue(JobKind kind, std::string_view key, std::string_view asset_id,
-                                 Timestamp run_after) {
+                                 std::chrono::milliseconds delay) {
   return write(Durability::durable,
-               [&](Transaction& tx) { return add_job(tx, kind, key, asset_id, run_after); });
+               [&](Transaction& tx) { return add_job(tx, kind, key, asset_id, tx.now + delay); });
 }
 
 Result<std::vector<Job>> SqlCatalog::claim_jobs(Lane lane, std::size_t limit,
                                                 std::chrono::milliseconds lease) {
   // Most claims find nothing, and a read disturbs nobody.
   TRY(const auto due, next_due(lane));
-  if (!due || *due > clock_.now()) return std::vector<Job>{};
+  if (!due || due->count() > 0) return std::vector<Job>{};
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<std::vector<Job>> {
     TRY(auto jobs, query_all(tx.db,
                              select_jobs(std::format("lane = $1 AND due_at <= $2 "
@@ -112,25 +112,36 @@ Result<void> SqlCatalog::put_back_job(const JobLease& lease, std::chrono::millis
   });
 }
 
-Result<std::optional<Timestamp>> SqlCatalog::next_due(Lane lane) {
+Result<std::optional<std::chrono::milliseconds>> SqlCatalog::next_due(Lane lane) {
+  using std::chrono::milliseconds;
   return read([&](Connection& db) {
-    return query_one(db,
-                     "SELECT due_at FROM job WHERE lane = $1 AND due_at IS NOT NULL "
-                     "ORDER BY due_at LIMIT 1",
-                     {to_string(lane)}, [](const Row& row) -> Result<Timestamp> {
-                       return Timestamp{std::chrono::milliseconds{row.integer(0)}};
-                     });
+    return query_one(
+        db, "SELECT due_at FROM job WHERE lane = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        {to_string(lane)}, [&](const Row& row) -> Result<milliseconds> {
+          const auto wait = Timestamp{milliseconds{row.integer(0)}} - clock_.now();
+          return std::max(wait, milliseconds{0});
+        });
   });
 }
 
 void SqlCatalog::on_job_ready(std::function<void(Lane)> wake) {
-  const std::unique_lock lock(wake_mutex_);
+  const std::unique_lock lock(listeners_mutex_);
   wake_ = std::move(wake);
 }
 
 void SqlCatalog::wake(Lane lane) {
-  const std::shared_lock lock(wake_mutex_);
+  const std::shared_lock lock(listeners_mutex_);
   if (wake_) wake_(lane);
+}
+
+void SqlCatalog::on_change(std::function<void(const CatalogChange&)> hear) {
+  const std::unique_lock lock(listeners_mutex_);
+  hear_ = std::move(hear);
+}
+
+void SqlCatalog::tell(const CatalogChange& change) {
+  const std::shared_lock lock(listeners_mutex_);
+  if (hear_) hear_(change);
 }
 
 Result<Page<Job>> SqlCatalog::list_jobs(const JobFilter& filter, std::string_view cursor,

@@ -18,6 +18,7 @@ Result<ApiKeyRow> SqlCatalog::create_key(std::string_view name, std::span<const 
     TRY_VOID(tx.db.execute(
         "INSERT INTO api_key (id, name, scopes, hash, created_at) VALUES ($1, $2, $3, $4, $5)",
         {key.id, name, to_column(scopes), ByteSpan(hash.bytes), tx.now}));
+    tx.changes.push_back({.what = CatalogChange::What::keys_changed});
     return key;
   });
 }
@@ -40,6 +41,7 @@ Result<void> SqlCatalog::revoke_key(std::string_view id) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
     TRY(const auto removed, tx.db.execute("DELETE FROM api_key WHERE id = $1", {id}));
     if (removed == 0) return fail(ErrorCode::key_not_found, std::format("No key is {}.", id));
+    tx.changes.push_back({.what = CatalogChange::What::keys_changed});
     return {};
   });
 }

@@ -5,8 +5,8 @@
 
 #include <set>
 
+#include "catalog/catalog.hpp"
 #include "catalog/database.hpp"
-#include "catalog/rows.hpp"
 
 namespace calotype {
 
@@ -14,7 +14,8 @@ struct Transaction {
   Connection& db;
   const Dialect& dialect;
   Timestamp now;
-  std::set<Lane> woken{};      // lanes that got a job
+  std::set<Lane> woken{};  // lanes that got a job
+  std::vector<CatalogChange> changes{};
   bool commit_anyway = false;  // the error is an answer; what was written stays
 };
 

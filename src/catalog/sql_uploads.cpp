@@ -127,6 +127,7 @@ Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view uplo
     TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
     TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
                      tx.now + purge_after));
+    tx.changes.push_back({.what = CatalogChange::What::asset_deleted, .asset = id});
     return true;
   });
 }

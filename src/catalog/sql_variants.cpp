@@ -134,6 +134,18 @@ Result<void> SqlCatalog::release_variant(const VariantLease& lease) {
   });
 }
 
+Result<void> SqlCatalog::extend_variant(const VariantLease& lease, std::chrono::milliseconds by) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    static const std::string sql = std::format(
+        "UPDATE variant SET lease_until = $5 WHERE {} AND fence = $4 AND blob_key IS NULL",
+        this_variant);
+    TRY(const auto extended, tx.db.execute(sql, {lease.key.asset_id.text(), lease.key.recipe,
+                                                 lease.key.version, lease.fence, tx.now + by}));
+    if (extended == 0) return fail(ErrorCode::lease_lost, "Somebody else makes this variant now.");
+    return {};
+  });
+}
+
 Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
     static const std::string sql = std::format(

@@ -44,9 +44,9 @@ struct JobRunner::KindMetrics {
   Counter& failed;
 };
 
-JobRunner::JobRunner(JobCatalog& catalog, const Clock& clock, Metrics& metrics,
-                     const JobSettings& settings, std::map<JobKind, JobHandler> handlers)
-    : catalog_(catalog), clock_(clock), settings_(settings), handlers_(std::move(handlers)) {
+JobRunner::JobRunner(JobCatalog& catalog, Metrics& metrics, const JobSettings& settings,
+                     std::map<JobKind, JobHandler> handlers)
+    : catalog_(catalog), settings_(settings), handlers_(std::move(handlers)) {
   for (const auto& [kind, handler] : handlers_)
     metrics_[kind] = std::make_unique<KindMetrics>(metrics, kind);
   for (const auto& [lane, concurrency] : settings_.concurrency)
@@ -102,8 +102,7 @@ void JobRunner::work(LaneState& lane) {
 std::chrono::milliseconds JobRunner::until_next(Lane lane) {
   const auto due = catalog_.next_due(lane);
   if (!due || !*due) return settings_.poll;
-  const auto wait = **due - clock_.now();
-  return std::clamp(wait, std::chrono::milliseconds{1}, settings_.poll);
+  return std::clamp(**due, std::chrono::milliseconds{1}, settings_.poll);
 }
 
 void JobRunner::run(const Job& job) {

@@ -34,7 +34,7 @@ struct JobHandler {
 class JobRunner {
  public:
   /// Starts at once. The handlers must outlive this.
-  JobRunner(JobCatalog& catalog, const Clock& clock, Metrics& metrics, const JobSettings& settings,
+  JobRunner(JobCatalog& catalog, Metrics& metrics, const JobSettings& settings,
             std::map<JobKind, JobHandler> handlers);
   /// Sets every token, waits for what runs. What was interrupted is ready again at once.
   ~JobRunner();
@@ -51,7 +51,6 @@ class JobRunner {
   std::chrono::milliseconds until_next(Lane lane);
 
   JobCatalog& catalog_;
-  const Clock& clock_;
   const JobSettings settings_;
   const std::map<JobKind, JobHandler> handlers_;
   std::map<JobKind, std::unique_ptr<KindMetrics>> metrics_;
