@@ -13,6 +13,7 @@
 #include "jobs/runner.hpp"
 #include "pipeline/deliver.hpp"
 #include "pipeline/ingest.hpp"
+#include "pipeline/migrate.hpp"
 #include "pipeline/scrub.hpp"
 #include "render/renderer_pool.hpp"
 
@@ -37,5 +38,12 @@ struct AppSettings {
 /// sandbox_unavailable, catalog_failed, storage_failed where it cannot start, with a message that
 /// says what to do.
 Result<void> serve(const AppSettings& settings);
+
+/// Moves what `from` keeps to where `to` keeps it; what both name alike stays. bad_config where
+/// nothing is to be moved, a server runs on either end, or the target holds something else; else as
+/// MigrateStore::run. SIGINT and SIGTERM stop it (cancelled).
+Result<MigrateStore::Report> migrate_store(const AppSettings& from, const AppSettings& to,
+                                           bool skip_damaged,
+                                           std::function<void(const MigrateStore::Progress&)> tell);
 
 }  // namespace calotype

@@ -10,6 +10,7 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,7 +39,19 @@ class Value {
  private:
   Held held_;
 };
-using Values = std::initializer_list<Value>;
+
+/// Borrowed, like what the values borrow, for one call.
+class Values {
+ public:
+  Values(std::initializer_list<Value> list) : values_(list.begin(), list.size()) {}
+  explicit Values(std::span<const Value> values) : values_(values) {}
+  auto begin() const { return values_.begin(); }
+  auto end() const { return values_.end(); }
+  std::size_t size() const { return values_.size(); }
+
+ private:
+  std::span<const Value> values_;
+};
 
 /// One row of a result; columns count from 0. Views live until the callback returns.
 class Row {
@@ -125,6 +138,7 @@ struct Dialect {
   std::string_view table;        // after the columns
   std::string_view keyed_table;  // the same, for a table that is stored in its primary key's order
   std::string_view skip_locked;  // after a SELECT whose rows are going to be claimed
+  std::string_view after_filling;  // a script: new assets are numbered behind those moved in
 };
 
 enum class Durability : std::uint8_t { relaxed, durable };

@@ -130,8 +130,18 @@ CREATE TABLE api_key (
 ) {keyed_table};
 )sql";
 
+constexpr std::string_view filling_schema = R"sql(
+-- One row while `calotype migrate-store` moves another catalog's rows in here; see
+-- catalog_tables.hpp.
+CREATE TABLE filling (
+  source TEXT NOT NULL PRIMARY KEY,
+  started_at {integer} NOT NULL
+) {table};
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
+    Migration{"a mark on what is being filled", filling_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "catalog/catalog.hpp"
+#include "catalog/catalog_tables.hpp"
 
 namespace calotype {
 
@@ -18,7 +19,10 @@ struct CatalogSettings {
 
 /// Makes the catalog where there is none, and brings its schema up to date. bad_config where no
 /// engine has that URL; catalog_failed where it cannot be opened, is damaged, or is of a newer
-/// program. The clock outlives the catalog.
+/// program, or is being filled by migrate-store. The clock outlives the catalog.
 Result<std::unique_ptr<Catalog>> open_catalog(const CatalogSettings& settings, const Clock& clock);
+/// The same catalog as its tables, one that is being filled too.
+Result<std::unique_ptr<CatalogTables>> open_tables(const CatalogSettings& settings,
+                                                   const Clock& clock);
 
 }  // namespace calotype

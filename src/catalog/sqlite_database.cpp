@@ -23,7 +23,8 @@ constexpr Dialect sqlite_dialect{
     .bytes = "BLOB",
     .table = "STRICT",
     .keyed_table = "STRICT, WITHOUT ROWID",
-    .skip_locked = "",  // one writer: nobody else is claiming
+    .skip_locked = "",    // one writer: nobody else is claiming
+    .after_filling = "",  // a rowid is the greatest and one
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ struct Draft {
   KeyCreateCommand key_create;
   KeyRevokeCommand key_revoke;
   SignCommand sign;
+  MigrateStoreCommand migrate;
+  std::vector<std::string> to;
 };
 
 std::string set_is_pair(const std::string& text) {
@@ -202,12 +204,38 @@ http.listen), flags.)");
   add_config_options(*sign, draft);
 }
 
+void add_migrate(CLI::App& app, Draft& draft) {
+  auto* migrate = app.add_subcommand("migrate-store", "Move catalog and blobs elsewhere");
+  migrate->footer(R"(Examples:
+  calotype migrate-store --data /srv/calotype \
+    --to catalog=postgresql://calotype@db/calotype --to 'blobs=s3://media?endpoint=https://s3.local'
+  calotype migrate-store --config many.toml --to catalog=sqlite:/srv/new/catalog.db \
+    --to blobs=folder:/srv/new/blobs                                       and back
+The source is what `serve` would use with the same options; the target is that with --to on top.
+No server may run on either. Every blob and row is read back and compared. The source is only read.
+When it is interrupted, run it again and it goes on.)");
+  add_config_options(*migrate, draft);
+  migrate->add_option("--to", draft.to, "A setting of the target, as KEY=VALUE; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->check(set_is_pair);
+  migrate->add_option("--to-config", draft.migrate.to_config, "The target's configuration file")
+      ->type_name("FILE");
+  migrate->add_flag("--skip-damaged", draft.migrate.skip_damaged,
+                    "Leave out blobs that the source has lost or damaged");
+}
+
+void add_pairs(std::vector<FlagSetting>& flags, const std::vector<std::string>& pairs,
+               const std::string& flag) {
+  for (const std::string& pair : pairs) {
+    const auto equals = pair.find('=');
+    flags.push_back({pair.substr(0, equals), pair.substr(equals + 1), flag});
+  }
+}
+
 ConfigOptions config_of(const Draft& draft) {
   ConfigOptions config{draft.config_path, {}};
-  for (const std::string& pair : draft.sets) {
-    const auto equals = pair.find('=');
-    config.flags.push_back({pair.substr(0, equals), pair.substr(equals + 1), "--set"});
-  }
+  add_pairs(config.flags, draft.sets, "--set");
   if (!draft.data.empty()) config.flags.push_back({"data", draft.data, "--data"});
   if (!draft.listen.empty()) config.flags.push_back({"http.listen", draft.listen, "--listen"});
   return config;
@@ -230,6 +258,11 @@ Command command_of(Draft& draft, const std::string& name) {
   if (name == "sign") {
     draft.sign.config = config;
     return draft.sign;
+  }
+  if (name == "migrate-store") {
+    draft.migrate.config = config;
+    add_pairs(draft.migrate.to, draft.to, "--to");
+    return draft.migrate;
   }
   if (name == "key list") return KeyListCommand{};
   if (name == "key revoke") return draft.key_revoke;
@@ -279,6 +312,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   add_jobs(app, draft);
   add_key(app, draft);
   add_config_and_sign(app, draft);
+  add_migrate(app, draft);
   try {
     std::ranges::reverse(arguments);  // as CLI11 wants a vector
     app.parse(std::move(arguments));

@@ -72,14 +72,21 @@ struct KeyRevokeCommand {
 struct ConfigCommand {
   ConfigOptions config;
 };
+struct MigrateStoreCommand {
+  ConfigOptions config;         // the source
+  std::string to_config;        // the target's file; empty: the source's options
+  std::vector<FlagSetting> to;  // over them
+  bool skip_damaged = false;
+};
 struct SignCommand {
   std::vector<std::string> urls;
   ConfigOptions config;
 };
 
-using Command = std::variant<ServeCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
-                             DeleteCommand, JobsCommand, RetryCommand, KeyCreateCommand,
-                             KeyListCommand, KeyRevokeCommand, ConfigCommand, SignCommand>;
+using Command =
+    std::variant<ServeCommand, PutCommand, GetCommand, ListCommand, ShowCommand, DeleteCommand,
+                 JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
+                 ConfigCommand, SignCommand, MigrateStoreCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

@@ -21,6 +21,7 @@ Result<void> run(const KeyListCommand& command, Session& session);
 Result<void> run(const KeyRevokeCommand& command, Session& session);
 Result<void> run(const ConfigCommand& command, Session& session);
 Result<void> run(const SignCommand& command, Session& session);
+Result<void> run(const MigrateStoreCommand& command, Session& session);
 
 /// The layers of this process, with the command's flags on top.
 Result<Settings> load_settings(const ConfigOptions& options);

@@ -4,6 +4,7 @@ says to it. A Server can be stopped, killed as a power cut would, and started ag
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -34,9 +35,16 @@ def plain_environment(**more):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the kernel's range for outgoing connections, so that nobody sits on it while its server
+    is down for a moment."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def children_of(process):
@@ -62,6 +70,7 @@ class Server:
         self.program = Path(program or find_program())
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.more = []  # arguments
         self.session = requests.Session()
         self.session.trust_env = False
         self.process = None
@@ -73,10 +82,12 @@ class Server:
         self.launch()
         return self.ready(wait)
 
+    def arguments(self):
+        return ["serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
+
     def launch(self):
         """Begins to start."""
-        command = [str(self.program), "serve", "--listen", f"127.0.0.1:{self.port}",
-                   "--data", str(self.data)]
+        command = [str(self.program), *self.arguments(), *self.more]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         with open(self.folder / "log", "ab") as log:
@@ -125,6 +136,19 @@ class Server:
         self.process.wait()
         self.process = None
         self.session.close()
+
+    def pids(self):
+        """Of the processes that answer HTTP."""
+        return [self.process.pid]
+
+    def catalog_options(self):
+        """For a command that goes to the catalog itself."""
+        return ["--data", str(self.data)]
+
+    def state(self):
+        """What is kept, beside the program (stacks.py)."""
+        from stacks import FolderState
+        return FolderState(self.data)
 
     # ---- what is said to it ---------------------------------------------------------------------
 

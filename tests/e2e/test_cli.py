@@ -13,8 +13,10 @@ import pytest
 from calotype_server import run_command
 from picture_files import decoded, encoded, scene
 
+STACKS = ("embedded", "cluster")
+
 COMMANDS = ["serve", "put", "get", "list", "show", "delete", "jobs", "retry", "key", "key create",
-            "key list", "key revoke", "config", "sign"]
+            "key list", "key revoke", "config", "sign", "migrate-store"]
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +324,8 @@ def test_keys_from_the_first_to_the_last(start_server):
 
 def test_the_first_key_by_the_catalog_itself(start_server):
     server = start_server()
-    key = server.command_json("key", "create", "--name", "first", "--data", server.data)["key"]
+    key = server.command_json("key", "create", "--name", "first",
+                              *server.catalog_options())["key"]
     server.until(lambda: server.command("list").returncode == 1, 3)
     assert server.command("list", key=key).returncode == 0
 
@@ -339,6 +342,7 @@ def test_put_proves_what_it_has_where_keys_are_in_force(start_server, tmp_path):
     assert server.metric("ingested_bytes_total") == before, "only a range's hash was sent"
 
 
+@pytest.mark.embedded_only(reason="it looks into the folder")
 def test_keys_are_kept_hashed(start_server):
     server = start_server()
     key = server.command("key", "create", "--name", "one").stdout.strip()
@@ -372,6 +376,7 @@ def test_sign_makes_urls_that_the_server_takes(start_server, tmp_path):
 
 # ---- serve --------------------------------------------------------------------------------------
 
+@pytest.mark.embedded_only(reason="it looks into the folder")
 def test_two_servers_do_not_share_a_folder(start_server):
     server = start_server()
     done = run_command("serve", "--data", server.data, "--listen", "127.0.0.1:0")
@@ -385,6 +390,7 @@ def test_serve_refuses_the_world_without_keys(tmp_path):
     assert "key create" in done.stderr or "key" in done.stderr
 
 
+@pytest.mark.embedded_only(reason="it looks into the folder")
 def test_serve_keeps_its_data_to_itself(start_server):
     server = start_server()
     server.put(b"private")

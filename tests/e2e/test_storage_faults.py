@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 import requests
 from calotype_server import Server, find_program
+from crash_load import Load
 from picture_files import encoded, scene
-from test_crash import SEED, SETTINGS, Load, State, check_all, finish
+from stacks import Audit
+from test_crash import SEED, SETTINGS, check_all, finish
 
 STORAGE = {"bytes that cannot be written": "write {error} 100 /blobs/spool/",
            "bytes that cannot be flushed": "fdatasync {error} 100 /blobs/spool/",
@@ -92,22 +94,22 @@ def is_there(server, content):
 def test_a_refused_upload_leaves_nothing_behind(faulty, what, error):
     server, faults = faulty
     kept = server.put_inspected(encoded(scene(320, 240), "jpeg"))
-    server.until(lambda: not State(server.data).unfinished())
-    before = State(server.data).files()
+    server.until(lambda: not Audit(server.state()).unfinished())
+    before = Audit(server.state()).files()
     for content in contents():
         faults.set(STORAGE[what].format(error=error))
         hits = faults.count()
         refused(server, content, error)
         assert faults.count() > hits, "the fault did not reach the server"
         assert not is_there(server, content)
-        assert State(server.data).files() == before
+        assert Audit(server.state()).files() == before
         assert server.get(f"/v1/assets/{kept['id']}/original").status_code == 200
         faults.clear()
         server.until(lambda: server.get("/readyz").status_code == 200)
         asset = server.put(content)
         assert server.get(f"/v1/assets/{asset['id']}/original").content == content
-        server.until(lambda: not State(server.data).unfinished())
-        before = State(server.data).files()
+        server.until(lambda: not Audit(server.state()).unfinished())
+        before = Audit(server.state()).files()
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
@@ -115,7 +117,7 @@ def test_a_refused_upload_leaves_nothing_behind(faulty, what, error):
 def test_a_refused_row_leaves_no_bytes_past_the_grace(faulty, what, error):
     server, faults = faulty
     kept = server.put_inspected(encoded(scene(320, 240), "jpeg"))
-    state = State(server.data)
+    state = Audit(server.state())
     server.until(lambda: not state.unfinished())
     content = contents()[0]
     faults.set(CATALOG[what].format(error=error))
@@ -150,16 +152,17 @@ def test_calls_that_fail_now_and_then_lose_nothing(faulty):
                 server.kill()
         if turn == 2:
             server.start()
-        check_all(server, State(server.data), load)
+        check_all(server, Audit(server.state()), load)
     assert faults.count() > 20, "hardly a fault reached the server"
     assert not load.unexpected, load.unexpected
     retry_dead_letters(server)
-    finish(server, State(server.data), load)
+    finish(server, Audit(server.state()), load)
 
 
 def retry_dead_letters(server):
     """A job that met a fault at each of its attempts waits for a person, who sees to it now."""
-    server.until(lambda: not [job for job in State(server.data).unfinished() if job[2] != "dead"])
+    server.until(lambda: not [job for job in Audit(server.state()).unfinished()
+                              if job[2] != "dead"])
     for job in server.get("/v1/jobs?state=dead&limit=1000").json()["jobs"]:
         assert server.post(f"/v1/jobs/{job['id']}/retry").status_code == 202
 

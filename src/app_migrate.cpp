@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition of `calotype migrate-store`: both ends opened, neither in anybody's use.
+#include <signal.h>
+
+#include <thread>
+
+#include "app.hpp"
+#include "base/folder_lock.hpp"
+
+namespace calotype {
+namespace {
+
+/// SIGINT and SIGTERM ask it to stop, between two blobs or pages of rows.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::jthread([this](const std::stop_token& ended) {
+      const timespec tick{0, 100'000'000};
+      while (!ended.stop_requested())
+        if (sigtimedwait(&signals_, nullptr, &tick) > 0) stop_.request_stop();
+    });
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  sigset_t signals_{};
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+/// "sqlite:./data/catalog.db" and "sqlite:data/catalog.db" are one.
+std::string canonical(const std::string& url) {
+  constexpr std::string_view scheme = "sqlite:";
+  if (!url.starts_with(scheme)) return url;
+  std::error_code error;
+  const auto path = std::filesystem::weakly_canonical(url.substr(scheme.size()), error);
+  return std::string(scheme) + (error ? url.substr(scheme.size()) : path.string());
+}
+
+Result<std::vector<UniqueFd>> lock_both(const AppSettings& from, const AppSettings& to) {
+  std::vector<UniqueFd> locks;
+  TRY(auto source, lock_folder(from.data, "A server or another migrate-store is using " +
+                                              from.data.string() + ". Stop it first."));
+  locks.push_back(std::move(source));
+  std::error_code error;
+  if (std::filesystem::equivalent(from.data, to.data, error)) return locks;
+  TRY(auto target, lock_folder(to.data, "A server is using the target, " + to.data.string() +
+                                            ". Stop it first."));
+  locks.push_back(std::move(target));
+  return locks;
+}
+
+}  // namespace
+
+Result<MigrateStore::Report> migrate_store(
+    const AppSettings& from, const AppSettings& to, bool skip_damaged,
+    std::function<void(const MigrateStore::Progress&)> tell) {
+  const bool moves_catalog = canonical(from.catalog.url) != canonical(to.catalog.url);
+  const bool moves_blobs = from.blobs.folder != to.blobs.folder;
+  if (!moves_catalog && !moves_blobs)
+    return fail(ErrorCode::bad_config,
+                "Catalog and blobs are there already. Say where to, for example by --to "
+                "catalog=postgresql://… --to blobs=s3://….");
+  if (!std::filesystem::exists(from.data))
+    return fail(ErrorCode::bad_config,
+                "There is nothing to move: " + from.data.string() + " does not exist.");
+  TRY(const auto locks, lock_both(from, to));
+  const SystemClock clock;
+  TRY(const auto from_tables, open_tables(from.catalog, clock));
+  TRY(const auto from_blobs, open_folder_store(from.blobs));
+  std::unique_ptr<CatalogTables> to_tables;
+  std::unique_ptr<BlobStore> to_blobs;
+  if (moves_catalog) {
+    TRY(to_tables, open_tables(to.catalog, clock));
+  }
+  if (moves_blobs) {
+    TRY(to_blobs, open_folder_store(to.blobs));
+  }
+  const StopOnSignal signals;
+  MigrateStore move({.from_tables = from_tables.get(),
+                     .to_tables = to_tables.get(),
+                     .from_blobs = from_blobs.get(),
+                     .to_blobs = to_blobs.get()},
+                    {.source = canonical(from.catalog.url), .skip_damaged = skip_damaged},
+                    std::move(tell));
+  return move.run(signals.token());
+}
+
+}  // namespace calotype
