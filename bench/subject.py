@@ -28,13 +28,13 @@ def pinned(core):
 class Server:
     """`calotype serve` with a data folder of its own."""
 
-    def __init__(self, program, folder, settings=None, core=None):
+    def __init__(self, program, folder, settings=None, core=None, arguments=()):
         self.folder = Path(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.port = free_port()
         command = [str(program), "serve", "--listen", f"127.0.0.1:{self.port}",
-                   "--data", str(self.folder / "data")]
+                   "--data", str(self.folder / "data"), *arguments]
         for key, value in (settings or {}).items():
             command += ["--set", f"{key}={value}"]
         self.log = open(self.folder / "log", "wb")

@@ -11,6 +11,8 @@ import pytest
 from calotype_server import run_command
 from picture_files import encoded, scene
 
+STACKS = ("embedded", "cluster")
+
 KEY = "a secret of ours"
 
 

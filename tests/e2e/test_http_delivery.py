@@ -5,6 +5,8 @@ import pytest
 from picture_files import encoded, scene
 from raw_http import RawConnection, ask
 
+STACKS = ("embedded", "cluster")
+
 YEAR = "public, max-age=31536000, immutable"
 
 

@@ -10,11 +10,12 @@ import time
 import pytest
 from raw_http import RawConnection, ask
 
+STACKS = ("embedded", "cluster")
+
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    from calotype_server import Server
-    server = Server(tmp_path_factory.mktemp("uploads"), {"ingest.max_bytes": "8MiB"})
+def site(make_server, tmp_path_factory):
+    server = make_server(tmp_path_factory.mktemp("uploads"), {"ingest.max_bytes": "8MiB"})
     server.start()
     yield server
     assert server.stop() == 0
@@ -27,8 +28,7 @@ def digest(content, algorithm="sha-256"):
 
 def left_behind(site):
     """How many assets, and how many files with bytes, there are."""
-    files = [path for path in (site.data).rglob("*")
-             if path.is_file() and ("raw" in path.parts or "spool" in path.parts)]
+    files = [key for key in site.state().files() if key.startswith(("raw/", "spool/"))]
     return len(site.get("/v1/assets?limit=1000").json()["assets"]), len(files)
 
 
@@ -186,10 +186,11 @@ def test_memory_stays_flat_while_a_large_file_streams_in(start_server):
     site = start_server()
 
     def resident():
-        status = open(f"/proc/{site.process.pid}/status").read()
-        return int(status.split("VmHWM:")[1].split()[0]) >> 10
+        statuses = [open(f"/proc/{pid}/status").read() for pid in site.pids()]
+        return sum(int(one.split("VmHWM:")[1].split()[0]) for one in statuses) >> 10
 
-    site.put(b"warm")
+    for number in range(4):
+        site.put(b"warm %d" % number)
     before = resident()
     block = os.urandom(1 << 20)
 

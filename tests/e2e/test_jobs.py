@@ -10,6 +10,8 @@ import pytest
 from calotype_server import Server, children_of, find_program
 from picture_files import encoded, scene
 
+STACKS = ("embedded", "cluster")
+
 
 def settings():
     faulty = find_program().parent / "calotype-renderer-faulty"
@@ -19,8 +21,8 @@ def settings():
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("faulty"), settings())
+def site(make_server, tmp_path_factory):
+    server = make_server(tmp_path_factory.mktemp("faulty"), settings())
     server.start()
     yield server
     assert server.stop() == 0

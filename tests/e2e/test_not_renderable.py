@@ -11,6 +11,8 @@ import pytest
 from picture_files import CORPUS, HAS_CORPUS, encoded, scene
 from PIL import Image
 
+STACKS = ("embedded", "cluster")
+
 needs_corpus = pytest.mark.skipif(not HAS_CORPUS, reason="../shared/corpus is not there")
 
 

@@ -13,6 +13,8 @@ import pytest
 import requests
 from PIL import Image
 from picture_files import (CORPUS, HAS_CORPUS, color_at, converted, corpus, cut_out, decoded,
+
+STACKS = ("embedded", "cluster")
                            difference, encoded, is_near, scene, truth)
 
 FORMATS = ("jpeg", "png", "webp", "avif")

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a cluster are killed at random while clients upload, read and delete: a server, a
+worker, Redis, the S3 server, a PostgreSQL backend, PostgreSQL itself. Each time: no acknowledged
+upload is lost (its bytes are read and hashed), nothing that was deleted comes back, answers are
+right or an honest 503, and within 10 s of the part's return all works again, without a hand. In the
+end no job is stuck or was done twice, every row has its bytes, and no bytes are without an owner.
+
+CALOTYPE_CHAOS_KILLS (default 100) and CALOTYPE_CHAOS_SEED make it longer, or the same again."""
+
+import collections
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from crash_load import Load, read_back
+from stacks import Audit, Cluster, ClusterPlace, has_cluster
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
+
+from all_servers import AllServers  # noqa: E402
+
+KILLS = int(os.environ.get("CALOTYPE_CHAOS_KILLS", "100"))
+SEED = int(os.environ.get("CALOTYPE_CHAOS_SEED", str(random.SystemRandom().randrange(10**9))))
+SETTINGS = {"lifecycle.grace": "2s", "lifecycle.scrub_interval": "500ms", "log.level": "warn"}
+RECOVERY_SECONDS = 10
+SETTLE_SECONDS = 60
+SAMPLE = 10
+PARTS = ("server", "worker", "redis", "radosgw", "backend", "postgres")
+LEGAL_STORIES = (
+    ["INGESTED", "DEDUP_CHECK", "METADATA_READY"],
+    ["INGESTED", "DEDUP_CHECK", "METADATA_READY", "VARIANTS_READY"],
+)
+
+
+class Stand:
+    """The cluster, all that it stands on, and what may be killed."""
+
+    def __init__(self, folder, chance):
+        self.chance = chance
+        self.below = AllServers()
+        self.below.start()
+        self.place = ClusterPlace(
+            self.below.postgres.url, self.below.radosgw.url(), self.below.redis.url,
+            pooler=self.below.pgbouncer.url, client=self.below.radosgw.client())
+        keys = {name: self.below.environment()[name]
+                for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        self.cluster = Cluster(folder, SETTINGS, environment=keys, place=self.place)
+        self.cluster.start()
+
+    def end(self):
+        self.cluster.kill()
+        self.below.stop()
+
+    def strike(self, part):
+        """Kills it, lets the load run on for a moment, and brings it back. Returns when it is back
+        (which is what recovery is measured from)."""
+        down = self.chance.choice((0, self.chance.uniform(0, 1)))
+        if part in ("server", "worker"):
+            victim = self.chance.choice(self.cluster.servers if part == "server"
+                                        else self.cluster.workers)
+            victim.kill()
+            time.sleep(down)
+            victim.launch()
+        elif part == "backend":
+            backends = self.below.postgres.backends(self.place.name)
+            if backends:
+                self.below.postgres.kill_backend(self.chance.choice(backends))
+            self.below.postgres.ready()
+        elif part == "redis" and self.chance.random() < 0.3:  # slow is worse than gone
+            self.below.redis.pause()
+            time.sleep(down)
+            self.below.redis.resume()
+        else:
+            victim = getattr(self.below, part)
+            victim.kill()
+            time.sleep(down)
+            victim.restart()
+
+    def assert_recovered(self):
+        """Both servers take an upload, have it inspected, make a variant, and give all back."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        for server in self.cluster.servers:
+            content = os.urandom(64)  # no picture: inspection says so
+            while True:
+                problem = probe(server, content)
+                if problem is None:
+                    break
+                assert time.monotonic() < deadline, \
+                    f"no recovery within {RECOVERY_SECONDS} s: {problem}\n" + \
+                    self.cluster.log()[-6000:]
+                time.sleep(0.1)
+
+
+def probe(server, content):
+    """What is wrong with a server; nothing where it works."""
+    try:
+        ready = requests.get(server.url + "/readyz", timeout=10)
+        if ready.status_code != 200:
+            return f"readyz {ready.status_code} {ready.text}"
+        put = requests.post(server.url + "/v1/assets", data=content, timeout=10)
+        if put.status_code not in (200, 201):
+            return f"upload {put.status_code} {put.text}"
+        asset = f"{server.url}/v1/assets/{put.json()['id']}"
+        back = requests.get(asset + "/original", timeout=10)
+        if back.status_code != 200 or back.content != content:
+            return f"original {back.status_code} {back.text[:200]}"
+        state = requests.get(asset, timeout=10).json()["state"]
+        return None if state in ("METADATA_READY", "METADATA_FAILED") else f"it is {state}"
+    except requests.RequestException as problem:
+        return repr(problem)
+
+
+@pytest.fixture
+def stand(tmp_path):
+    if not has_cluster():
+        pytest.skip("PostgreSQL, S3 and Redis are not in the environment")
+    chance = random.Random(SEED)
+    stand = Stand(tmp_path, chance)
+    yield stand
+    stand.end()
+
+
+def test_no_death_loses_anything(stand):
+    print(f"seed {SEED}, {KILLS} kills")
+    chance = stand.chance
+    load = Load(stand.cluster, SEED)
+    strikes = collections.Counter()
+    slowest = collections.defaultdict(float)
+    try:
+        for kill in range(KILLS):
+            part = PARTS[kill % len(PARTS)] if kill < len(PARTS) else chance.choice(PARTS)
+            strikes[part] += 1
+            with load.running():
+                time.sleep(chance.uniform(0.1, 0.6))
+                stand.strike(part)
+                began = time.monotonic()
+                stand.assert_recovered()
+            slowest[part] = max(slowest[part], time.monotonic() - began)
+            settled = [content for content in load.contents if content.there is not None]
+            read_back(stand.cluster, chance.sample(settled, min(SAMPLE, len(settled))))
+            assert not load.unexpected, (part, load.unexpected)
+        finish(stand, load)
+    finally:
+        print(f"seed {SEED}: {dict(strikes)} strikes; recovered after at most " +
+              ", ".join(f"{part} {seconds:.1f} s" for part, seconds in slowest.items()) +
+              f"; {load.acknowledged} acknowledged, {len(load.contents)} contents")
+
+
+def finish(stand, load):
+    """Left alone, it comes to rest with nothing lost, stuck, done twice or left over."""
+    cluster, audit = stand.cluster, Audit(stand.place.state())
+    cluster.until(lambda: not audit.pending(), SETTLE_SECONDS)
+    cluster.until(lambda: not audit.unfinished(), SETTLE_SECONDS)
+    cluster.until(lambda: not audit.unowned(), SETTLE_SECONDS)
+    read_back(cluster, load.contents)
+    audit.assert_every_row_has_its_bytes()
+    for content in load.contents:
+        if content.there is not True:
+            continue
+        asset = cluster.get(f"/v1/assets/{content.asset}").json()
+        assert asset["state"] in ("METADATA_READY", "VARIANTS_READY"), asset
+        events = cluster.get(f"/v1/assets/{content.asset}/events").json()["events"]
+        story = [event["to"] for event in events]
+        since = len(story) - story[::-1].index("INGESTED") - 1  # it may have been deleted before
+        assert story[since:] in LEGAL_STORIES, story
+    twice = audit.rows("SELECT asset_no, recipe FROM variant WHERE blob_key IS NOT NULL "
+                       "GROUP BY asset_no, recipe, version HAVING COUNT(*) > 1")
+    assert not twice
+    assert all(load.acknowledged.values()) or KILLS < 20, load.acknowledged
