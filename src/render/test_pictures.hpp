@@ -107,7 +107,7 @@ inline Bitmap decoded(const std::string& encoded) {
       {reinterpret_cast<const std::uint8_t*>(encoded.data()), encoded.size()}, 1 << 30);
   EXPECT_TRUE(original.has_value()) << original.error().text;
   const Size size = original->facts().upright();
-  auto picture = original->scaled(size, false);
+  auto picture = original->scaled(size);
   EXPECT_TRUE(picture.has_value()) << picture.error().text;
   return crop(**picture, 0, 0, size);
 }

@@ -32,6 +32,13 @@ Size fit(Size size, Size box) {
   return {side(size.width), side(size.height)};
 }
 
+/// A proof is decoded at some eighths of its size; sides that eight divides come out exact. Its
+/// shape may differ a little from the original's for that: variants are scaled from all of it to
+/// all of theirs.
+Size whole_eighths(Size size) {
+  return {(size.width + 7) / 8 * 8, (size.height + 7) / 8 * 8};
+}
+
 std::string base64_of(const std::string& bytes) {
   return to_base64(as_bytes(bytes));
 }
@@ -65,16 +72,16 @@ Outcome<Inspection> inspect_bytes(Bytes bytes, std::uint64_t pixels_max) {
   inspection.media.metadata_json = metadata_json(bytes);
 
   const Size whole = original->facts().upright();
-  const Size proof_size = fit(whole, proof_box);
+  const Size proof_size = whole_eighths(fit(whole, proof_box));
   const bool wants_proof = !original->facts().has_alpha &&
                            proof_size.width < whole.width * proof_share_max &&
                            proof_size.height < whole.height * proof_share_max;
-  TRY(const Bitmap* small, original->scaled(proof_size, false));
+  TRY(const Bitmap* small, original->scaled(proof_size));
   if (wants_proof) {
     TRY(std::string proof, encode_jpeg(*small, proof_quality, true));
     inspection.proof = ProofPicture{std::move(proof), proof_size.width, proof_size.height};
   }
-  TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box), false));
+  TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box)));
   inspection.media.placeholder = base64_of(thumb_hash(*tiny));
   return inspection;
 }

@@ -24,7 +24,7 @@ Outcome<std::string> make_picture(Original& original, const RenderPlan& plan) {
   const Size scaled_size{plan.scaled_width, plan.scaled_height};
   const Size kept{plan.kept_width, plan.kept_height};
   const Size canvas{plan.output_width, plan.output_height};
-  TRY(const Bitmap* scaled, original.scaled(scaled_size, plan.source == RenderSource::proof));
+  TRY(const Bitmap* scaled, original.scaled(scaled_size));
   const bool keeps_alpha = has_alpha_channel(plan.format);
   const bool flattens = scaled->has_alpha() && (plan.flatten || !keeps_alpha);
   if (kept == scaled_size && canvas == kept && !flattens)

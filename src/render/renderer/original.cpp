@@ -19,16 +19,14 @@ std::uint32_t share_of(std::uint32_t side, int eighths) {
   return static_cast<std::uint32_t>((std::uint64_t{side} * static_cast<unsigned>(eighths) + 7) / 8);
 }
 
-/// The smallest scale of the transform that leaves enough for the kernel. Scaling in the transform
-/// cuts frequencies a little roughly, so the original is left with a third to spare; a proof has
-/// been reduced well already.
-int eighths_for(Size stored, Size wanted, bool from_proof) {
-  for (const int eighths : {1, 2, 4}) {
-    const double spare = from_proof ? 1.0 : 4.0 / 3.0;
-    if (share_of(stored.width, eighths) >= wanted.width * spare &&
-        share_of(stored.height, eighths) >= wanted.height * spare)
+/// The smallest scale of the transform that still leaves twice of what is wanted. Scaling in the
+/// transform cuts frequencies roughly; from twice the size the kernel decides how the picture
+/// looks, and one from the proof is as good as one from the original (docs/benchmarks.md).
+int eighths_for(Size stored, Size wanted) {
+  for (const int eighths : {1, 2, 4})
+    if (share_of(stored.width, eighths) >= 2 * wanted.width &&
+        share_of(stored.height, eighths) >= 2 * wanted.height)
       return eighths;
-  }
   return 8;
 }
 
@@ -80,8 +78,8 @@ Outcome<Original> Original::open(Bytes bytes, std::uint64_t pixels_max) {
   return original;
 }
 
-Outcome<Bitmap> Original::make(Size size, bool from_proof) {
-  const int needed = eighths_for(facts_.stored, size, from_proof);
+Outcome<Bitmap> Original::make(Size size) {
+  const int needed = eighths_for(facts_.stored, size);
   const bool enough = !decoded_.empty() &&
                       decoded_.width() >= share_of(facts_.stored.width, needed) &&
                       decoded_.height() >= share_of(facts_.stored.height, needed);
@@ -96,15 +94,18 @@ Outcome<Bitmap> Original::make(Size size, bool from_proof) {
       auto decoded = decode_jpeg(bytes_, needed);
       if (!decoded) return decoded;
       decoded_ = std::move(*decoded);
+      decoded_eighths_ = needed;
     }
   }
   if (general_) return general_->scaled(size);
-  Bitmap picture = resample(decoded_, size);
+  const Extent extent{facts_.stored.width * decoded_eighths_ / 8.0,
+                      facts_.stored.height * decoded_eighths_ / 8.0};
+  Bitmap picture = resample(decoded_, extent, size);
   if (converts_) convert_to_srgb(picture, facts_.icc_profile);
   return picture;
 }
 
-Outcome<const Bitmap*> Original::scaled(Size size, bool from_proof) {
+Outcome<const Bitmap*> Original::scaled(Size size) {
   const Bitmap* nearest = nullptr;
   for (const Bitmap& picture : made_) {
     if (picture.width() == size.width && picture.height() == size.height) return &picture;
@@ -116,7 +117,7 @@ Outcome<const Bitmap*> Original::scaled(Size size, bool from_proof) {
     picture = resample(*nearest, size);
   } else {
     const bool turned = lies_on_side(facts_.orientation);
-    auto stored = make(turned ? size.turned() : size, from_proof);
+    auto stored = make(turned ? size.turned() : size);
     if (!stored) return std::unexpected(stored.error());
     picture = upright(std::move(*stored), facts_.orientation);
   }

@@ -37,19 +37,18 @@ class Original {
   static Outcome<Original> open(Bytes bytes, std::uint64_t pixels_max);
 
   const OriginalFacts& facts() const { return facts_; }
-  /// `from_proof`: the source is a proof, small and clean, for which a tighter scale is good
-  /// enough. `largest` is what will be wanted of it, as far as is known, so that one decode does
-  /// for all. The pointer is good until the next call.
-  Outcome<const Bitmap*> scaled(Size size, bool from_proof);
+  /// The pointer is good until the next call.
+  Outcome<const Bitmap*> scaled(Size size);
 
  private:
-  Outcome<Bitmap> make(Size stored_size, bool from_proof);
+  Outcome<Bitmap> make(Size stored_size);
 
   Bytes bytes_;
   OriginalFacts facts_;
   bool converts_ = false;                // the direct path has to convert colours
   std::unique_ptr<VipsSource> general_;  // none on the direct path
   Bitmap decoded_;                       // of the direct path, as stored
+  int decoded_eighths_ = 8;              // its scale
   std::vector<Bitmap> made_;             // upright, sRGB; largest first
 };
 

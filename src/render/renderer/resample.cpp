@@ -36,8 +36,9 @@ struct Kernel {
   std::vector<float> weights;        // taps for each
 };
 
-Kernel make_kernel(std::uint32_t from, std::uint32_t to) {
-  const double scale = static_cast<double>(from) / to;
+/// `extent` of the `from` samples are picture.
+Kernel make_kernel(std::uint32_t from, double extent, std::uint32_t to) {
+  const double scale = extent / to;
   const double stretch = std::max(scale, 1.0);
   const double radius = lobes * stretch;
   Kernel kernel;
@@ -187,8 +188,13 @@ void sum_alpha_columns(const float* row, const Kernel& kernel, std::size_t count
 }  // namespace
 
 Bitmap resample(const Bitmap& picture, Size size) {
-  const Kernel across = make_kernel(picture.width(), size.width);
-  const Kernel down = make_kernel(picture.height(), size.height);
+  const Extent whole{static_cast<double>(picture.width()), static_cast<double>(picture.height())};
+  return resample(picture, whole, size);
+}
+
+Bitmap resample(const Bitmap& picture, Extent extent, Size size) {
+  const Kernel across = make_kernel(picture.width(), extent.width, size.width);
+  const Kernel down = make_kernel(picture.height(), extent.height, size.height);
   Bitmap result(size.width, size.height, picture.has_alpha());
   std::vector<float> row(picture.row_bytes());
   std::vector<const std::uint8_t*> rows(down.taps);

@@ -8,7 +8,16 @@
 
 namespace calotype {
 
-/// Larger or smaller; `size` has no zero.
+/// How many of a bitmap's columns and rows are picture. A decoder that scales to eighths gives
+/// whole rows, of which the last may be picture in part only: 853 rows at 2/8 are 213.25 of 214.
+/// Taken for 214 they would move the bottom of the picture by most of a pixel.
+struct Extent {
+  double width = 0;
+  double height = 0;
+};
+
+/// Larger or smaller; `size` has no zero. All of the bitmap is picture, or `extent` of it.
 Bitmap resample(const Bitmap& picture, Size size);
+Bitmap resample(const Bitmap& picture, Extent extent, Size size);
 
 }  // namespace calotype
