@@ -28,13 +28,13 @@ struct Flavour {
 /// The three ways in which the folder store works, by what its file system can do.
 std::vector<Flavour> flavours() {
   return {
-      {"FolderFlushedTogether",
+      {"FolderFlushedByJournal",
        [](const std::string& folder) {
-         return open_folder_store({.folder = folder, .flush_together_min = 1});
+         return open_folder_store({.folder = folder, .flush = FolderFlush::journal});
        }},
       {"FolderFlushedEach",
        [](const std::string& folder) {
-         return open_folder_store({.folder = folder, .flush_together_min = SIZE_MAX});
+         return open_folder_store({.folder = folder, .flush = FolderFlush::each});
        }},
       {"FolderWithNamedSpool",
        [](const std::string& folder) {

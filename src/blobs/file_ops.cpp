@@ -59,8 +59,8 @@ class KernelFileOps final : public FileOps {
     return checked([&] { return ::fsync(fd); });
   }
 
-  int syncfs(int fd) override {
-    return checked([&] { return ::syncfs(fd); });
+  int truncate(int fd, off_t bytes) override {
+    return checked([&] { return ::ftruncate(fd, bytes); });
   }
 
   int link(int fd, int folder, const std::string& path) override {

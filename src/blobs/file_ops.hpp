@@ -28,7 +28,8 @@ class FileOps {
   virtual int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int fsync(int fd) = 0;
-  virtual int syncfs(int fd) = 0;
+  /// Cuts off what is over, or adds zeros.
+  virtual int truncate(int fd, off_t bytes) = 0;
   /// Gives the open file a name, also where it has none (O_TMPFILE).
   virtual int link(int fd, int folder, const std::string& path) = 0;
   virtual int rename(int folder, const std::string& from, const std::string& to) = 0;
@@ -37,7 +38,7 @@ class FileOps {
   virtual int stat(int folder, const std::string& path, struct stat& out) = 0;
   /// What the file system of the folder has left for us.
   virtual std::int64_t free_bytes(int folder) = 0;
-  /// Sets the times of the file to now.
+  /// Sets the times of the file to now; "." is the folder itself.
   virtual int touch(int folder, const std::string& path) = 0;
 };
 

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a flush of the file system is enough for a round (flush_together): syncfs writes every dirty
-// page and then commits the journal. ext4 commits the running transaction, which holds every link
-// and folder made so far, and flushes the disk's cache; XFS forces its log to the last change, and
-// the log write carries the flush; btrfs commits the transaction. What syncfs does not tell is
-// which file a failed write belonged to, or that one had failed before somebody else asked: so each
-// file is asked for its own error afterwards, which costs no I/O.
-//
-// Why a flush of each is enough (flush_each): fdatasync of the file before it has a name, and fsync
-// of the folder with the name and of every folder above whose own name may not be on the disk.
+// Why one commit is enough for all names (commit_journal): ext4 has one running transaction, which
+// every link, folder and block map joins when it is made, and transactions become durable in order.
+// So the commit that holds a change made now holds everything that was made before it. XFS forces
+// its log up to that change likewise. Both send the record that makes a transaction valid with a
+// flush of the disk's cache before it, and so after every byte that was in it by then. A change of
+// the store's own folder is what is made now: fsync of a folder that had been changed earlier might
+// wait for that earlier transaction only.
 #include "blobs/folder_publisher.hpp"
 
 #include <fcntl.h>
 
 #include <cerrno>
-#include <map>
-#include <utility>
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
@@ -22,9 +18,7 @@
 namespace calotype {
 namespace {
 
-/// Above this a file's bytes are flushed by its own publisher, so that no round waits for them.
-constexpr std::uint64_t own_flush_bytes = std::uint64_t{2} << 20;
-
+constexpr std::size_t commits_max = 1'024;
 constexpr mode_t folder_mode = 0750;
 
 /// "raw/aa/bb/…" → "raw/aa/bb", "raw/aa", "raw".
@@ -57,97 +51,137 @@ std::unexpected<Error> cannot_store(int error) {
 
 }  // namespace
 
+FolderPublisher::FolderPublisher(FileOps& ops, int root, FolderFlush flush)
+    : ops_(ops),
+      root_(root),
+      flush_(flush),
+      commits_(commits_max, [this](std::span<Commit* const> waiting) {
+        const int error = commit_journal();
+        for (Commit* commit : waiting) commit->error = error;
+      }) {}
+
 Result<void> FolderPublisher::publish(FolderSpoolFile& file, const BlobKey& key) {
   TRY_VOID(file.settle());
-  for (bool renewed = false;; renewed = true) {
-    Item item{.file = file, .key = key};
-    if (file.bytes() >= own_flush_bytes) {
+  enter(key);
+  auto published = publish_settled(file, key);
+  leave(key, published.has_value());
+  return published;
+}
+
+Result<void> FolderPublisher::publish_settled(FolderSpoolFile& file, const BlobKey& key) {
+  for (bool is_renewed = false;; is_renewed = true) {
+    if (flush_ != FolderFlush::journal || !file.is_past_cache())
       if (const int error = ops_.fdatasync(file.fd()); error < 0) return cannot_store(error);
-      item.bytes_durable = true;
-    }
-    run(item);
-    if (!item.nameless || renewed) return std::move(item.outcome);
+    TRY(const bool is_nameless, name(file, key));
+    if (!is_nameless) break;
+    if (is_renewed) return cannot_store(-ENOENT);
     TRY_VOID(file.renew());
   }
+  if (const int error = flush_name(key); error < 0) return cannot_store(error);
+  return {};
 }
 
-void FolderPublisher::run(Item& item) {
-  std::unique_lock lock(mutex_);
-  arrived_.push_back(&item);
-  item.changed.wait(lock, [&] { return item.done || !leading_; });
-  if (!item.done) lead(lock, item);
-}
-
-/// Rounds until the own item is done; then whoever waits longest leads.
-void FolderPublisher::lead(std::unique_lock<std::mutex>& lock, const Item& own) {
-  leading_ = true;
-  while (!own.done) {
-    const Items arrived = std::exchange(arrived_, {});
-    const Items linked = std::exchange(linked_, {});
-    lock.unlock();
-    round(arrived, linked);
-    lock.lock();
-    for (Item* item : linked) {
-      item->done = true;
-      item->changed.notify_one();
-    }
-    for (Item* item : arrived) {
-      if (item->outcome) {
-        linked_.push_back(item);
-      } else {
-        item->done = true;
-        item->changed.notify_one();
-      }
-    }
+Result<bool> FolderPublisher::name(const FolderSpoolFile& file, const BlobKey& key) {
+  int error = link(file, key);
+  if (error == -ENOENT) {
+    // Where its folders are there, it is the file that cannot be found by its name.
+    if (const int folder_error = make_folders(key); folder_error < 0)
+      return cannot_store(folder_error);
+    error = link(file, key);
+    if (error == -ENOENT) return true;
   }
-  leading_ = false;
-  if (!linked_.empty())
-    linked_.front()->changed.notify_one();
-  else if (!arrived_.empty())
-    arrived_.front()->changed.notify_one();
+  if (error == -EEXIST) error = adopt(file, key);
+  if (error < 0) return cannot_store(error);
+  return false;
 }
 
-void FolderPublisher::round(const Items& arrived, const Items& linked) {
-  const bool together = arrived.size() + linked.size() >= flush_together_min_;
-  if (!together || !flush_together(arrived)) flush_each(arrived, linked);
-  mark_durable(linked);
-  for (Item* item : linked)
-    if (!item->outcome && item->named) withdraw(*item);
-  for (Item* item : arrived)
-    if (item->outcome) link(*item);
+int FolderPublisher::link(const FolderSpoolFile& file, const BlobKey& key) {
+  const FolderIndex index(key);
+  bool has_folder = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_folder = made_folders_[index.leaf];
+  }
+  if (!has_folder)
+    if (const int error = make_folders(key); error < 0) return error;
+  const int error = ops_.link(file.fd(), root_, key.text());
+  if (error == 0) {
+    const std::lock_guard lock(mutex_);
+    publishing_.at(key).is_ours = true;
+  }
+  return error;
 }
 
-/// False where nothing is known of any of them.
-bool FolderPublisher::flush_together(const Items& arrived) {
-  if (ops_.syncfs(root_) < 0) return false;
-  for (Item* item : arrived) {
-    const int error = ops_.sync_file_range(item->file.fd(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
-    if (error < 0) item->outcome = cannot_store(error);
+int FolderPublisher::make_folders(const BlobKey& key) {
+  const FolderIndex index(key);
+  const std::string leaf = leaf_of(key);
+  bool has_made_middle = false;
+  int error = ops_.mkdir(root_, leaf, folder_mode);
+  if (error == -ENOENT) {
+    error = ops_.mkdir(root_, parent_of(leaf), folder_mode);
+    if (error < 0 && error != -EEXIST) return error;
+    has_made_middle = error == 0;
+    error = ops_.mkdir(root_, leaf, folder_mode);
   }
-  return true;
+  if (error < 0 && error != -EEXIST) return error;
+  const std::lock_guard lock(mutex_);
+  made_folders_.set(index.leaf);
+  if (error == 0) durable_folders_.reset(index.leaf);
+  if (has_made_middle) durable_folders_.reset(index.middle);
+  return 0;
 }
 
-void FolderPublisher::flush_each(const Items& arrived, const Items& linked) {
-  for (Item* item : arrived) {
-    if (item->bytes_durable) continue;
-    if (const int error = ops_.fdatasync(item->file.fd()); error < 0)
-      item->outcome = cannot_store(error);
+int FolderPublisher::adopt(const FolderSpoolFile& file, const BlobKey& key) {
+  struct stat there{};
+  const std::string& path = key.text();
+  if (const int error = ops_.stat(root_, path, there); error < 0)
+    return error == -ENOENT ? link(file, key) : error;  // it was removed meanwhile
+  const bool whole =
+      S_ISREG(there.st_mode) && static_cast<std::uint64_t>(there.st_size) == file.bytes();
+  if (whole) {
+    const int error = ops_.touch(root_, path);
+    return error == -ENOENT ? link(file, key) : error;
   }
-  std::map<std::string, int> folders;  // and how their flush went
-  const auto flush_once = [&](const std::string& folder) {
-    const auto [place, is_new] = folders.try_emplace(folder, 0);
-    if (is_new) place->second = flush_folder(folder);
-    return place->second;
-  };
-  for (Item* item : linked) {
-    const FolderIndex index(item->key);
-    const std::string leaf = leaf_of(item->key);
-    const std::string middle = parent_of(leaf);
-    int error = flush_once(leaf);
-    if (error == 0 && !durable_folders_[index.leaf]) error = flush_once(middle);
-    if (error == 0 && !durable_folders_[index.middle]) error = flush_once(parent_of(middle));
-    if (error < 0) item->outcome = cannot_store(error);
+  log::warn("a blob of the wrong size is replaced",
+            {{"key", path}, {"bytes", there.st_size}, {"expected", file.bytes()}});
+  const std::string replacement = "spool/" + new_id(SystemClock().now());
+  if (const int error = ops_.link(file.fd(), root_, replacement); error < 0) return error;
+  const int error = ops_.rename(root_, replacement, path);
+  if (error < 0) ops_.unlink(root_, replacement);
+  return error;
+}
+
+int FolderPublisher::flush_name(const BlobKey& key) {
+  if (flush_ == FolderFlush::each) return flush_folders(key);
+  Commit commit;
+  commits_.run(commit);
+  return commit.error;
+}
+
+int FolderPublisher::commit_journal() {
+  if (const int error = ops_.touch(root_, "."); error < 0) return error;
+  return ops_.fsync(root_);
+}
+
+int FolderPublisher::flush_folders(const BlobKey& key) {
+  const FolderIndex index(key);
+  const std::string leaf = leaf_of(key);
+  const std::string middle = parent_of(leaf);
+  bool has_durable_leaf = false;
+  bool has_durable_middle = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_durable_leaf = durable_folders_[index.leaf];
+    has_durable_middle = durable_folders_[index.middle];
   }
+  int error = flush_folder(leaf);
+  if (error == 0 && !has_durable_leaf) error = flush_folder(middle);
+  if (error == 0 && !has_durable_middle) error = flush_folder(parent_of(middle));
+  if (error < 0) return error;
+  const std::lock_guard lock(mutex_);
+  durable_folders_.set(index.leaf);
+  durable_folders_.set(index.middle);
+  return 0;
 }
 
 int FolderPublisher::flush_folder(const std::string& folder) {
@@ -156,70 +190,25 @@ int FolderPublisher::flush_folder(const std::string& folder) {
   return ops_.fsync(fd.get());
 }
 
-void FolderPublisher::mark_durable(const Items& linked) {
-  for (const Item* item : linked) {
-    if (!item->outcome) continue;
-    const FolderIndex index(item->key);
-    durable_folders_.set(index.leaf);
-    durable_folders_.set(index.middle);
-  }
+void FolderPublisher::enter(const BlobKey& key) {
+  const std::lock_guard lock(mutex_);
+  ++publishing_[key].publishers;
 }
 
-void FolderPublisher::link(Item& item) {
-  int error = link_in_folder(item);
-  if (error == 0) item.named = true;
-  if (error == -EEXIST) error = adopt(item);
-  if (error < 0) item.outcome = cannot_store(error);
-}
-
-int FolderPublisher::link_in_folder(Item& item) {
-  const int error = ops_.link(item.file.fd(), root_, item.key.text());
-  if (error != -ENOENT) return error;
-  if (const int folder_error = make_folders(item.key); folder_error < 0) return folder_error;
-  const int second_error = ops_.link(item.file.fd(), root_, item.key.text());
-  item.nameless = second_error == -ENOENT;
-  return second_error;
-}
-
-int FolderPublisher::make_folders(const BlobKey& key) {
-  const FolderIndex index(key);
-  const std::string leaf = leaf_of(key);
-  int error = ops_.mkdir(root_, leaf, folder_mode);
-  if (error == -ENOENT) {
-    error = ops_.mkdir(root_, parent_of(leaf), folder_mode);
-    durable_folders_.reset(index.middle);
-    if (error < 0 && error != -EEXIST) return error;
-    error = ops_.mkdir(root_, leaf, folder_mode);
-  }
-  durable_folders_.reset(index.leaf);
-  return error == -EEXIST ? 0 : error;
-}
-
-int FolderPublisher::adopt(Item& item) {
-  struct stat there{};
-  const std::string& path = item.key.text();
-  if (const int error = ops_.stat(root_, path, there); error < 0)
-    return error == -ENOENT ? link_in_folder(item) : error;  // it was removed meanwhile
-  const bool whole =
-      S_ISREG(there.st_mode) && static_cast<std::uint64_t>(there.st_size) == item.file.bytes();
-  if (whole) {
-    const int error = ops_.touch(root_, path);
-    return error == -ENOENT ? link_in_folder(item) : error;
-  }
-  log::warn("a blob of the wrong size is replaced",
-            {{"key", path}, {"bytes", there.st_size}, {"expected", item.file.bytes()}});
-  const std::string replacement = "spool/" + new_id(SystemClock().now());
-  if (const int error = ops_.link(item.file.fd(), root_, replacement); error < 0) return error;
-  const int error = ops_.rename(root_, replacement, path);
-  if (error < 0) ops_.unlink(root_, replacement);
-  return error;
-}
-
-/// Its name may not be on the disk, and its publisher is told so: it must not be found either.
-void FolderPublisher::withdraw(Item& item) {
-  if (const int error = ops_.unlink(root_, item.key.text()); error < 0 && error != -ENOENT)
+/// Its name may not be on the disk, and its publishers were told so: it must not be found either.
+void FolderPublisher::leave(const BlobKey& key, bool is_told) {
+  // Held over the removal: who comes now finds no name, or keeps one that stays.
+  const std::lock_guard lock(mutex_);
+  const auto place = publishing_.find(key);
+  Publishing& publishing = place->second;
+  publishing.is_told |= is_told;
+  if (--publishing.publishers > 0) return;
+  const bool withdraws = publishing.is_ours && !publishing.is_told;
+  publishing_.erase(place);
+  if (!withdraws) return;
+  if (const int error = ops_.unlink(root_, key.text()); error < 0 && error != -ENOENT)
     log::warn("a blob that could not be made durable stays; the scrub removes it",
-              {{"key", item.key.text()}, {"error", -error}});
+              {{"key", key.text()}, {"error", -error}});
 }
 
 }  // namespace calotype

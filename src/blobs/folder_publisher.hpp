@@ -1,76 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes spool files into blobs, many at a time.
+// Makes spool files into blobs.
 //
-// A publication has two flushes, and the link stands between them: the bytes are flushed, then they
-// get their name, then the name is flushed. Were the name first, a power cut could leave a name
+// A publication has three steps, each by its own thread: the bytes are made durable, then they get
+// their name, then the name is made durable. Were the name first, a power cut could leave a name
 // with nothing behind it, and the next upload of the same bytes would find it there and store
 // nothing.
 //
-// Publishers that arrive while a round is under way are taken by the next. A round flushes once,
-// and that one flush serves two kinds: the bytes of those who have just come, and the names of
-// those who were linked at the end of the round before. So each publication takes part in two
-// rounds, and there is one flush a round, however many there are. One of the publishers leads a
-// round; there is no thread of its own, and a single publisher waits for nobody.
+// On a file system that writes everything down in one journal, in order (FolderFlush::journal), the
+// first step costs nothing for bytes that went past the page cache: they are in the disk's cache,
+// and where they are stands in the journal before their name does, whose commit flushes that cache
+// first. And the third is one commit of the journal for everybody who waits for one at that moment.
 #pragma once
 
 #include <bitset>
-#include <condition_variable>
+#include <map>
 #include <mutex>
+#include <span>
 #include <string>
-#include <vector>
 
+#include "async/group_commit.hpp"
 #include "blobs/folder_spool.hpp"
 
 namespace calotype {
 
+/// How a name is made durable.
+enum class FolderFlush : std::uint8_t {
+  journal,  // a commit of the journal, which holds every name that was given before
+  each,     // fsync of the folder with the name, and of those above whose own names may not be
+};
+
 class FolderPublisher {
  public:
-  /// `flush_together_min` as in FolderSettings; SIZE_MAX: never.
-  FolderPublisher(FileOps& ops, int root, std::size_t flush_together_min)
-      : ops_(ops), root_(root), flush_together_min_(flush_together_min) {}
+  FolderPublisher(FileOps& ops, int root, FolderFlush flush);
 
-  /// BlobWriter::publish. Any thread; blocks for as long as two rounds last.
+  /// BlobWriter::publish. Any thread; blocks for a flush, or two where others' is under way.
   Result<void> publish(FolderSpoolFile& file, const BlobKey& key);
 
  private:
-  struct Item {
-    FolderSpoolFile& file;
-    const BlobKey& key;
-    bool bytes_durable = false;  // flushed by its own thread, because there are so many of them
-    bool named = false;          // the key is its own link, not one that was there before
-    bool nameless = false;       // it had a name and lost it, and cannot have another
-    bool done = false;
-    Result<void> outcome{};
-    std::condition_variable changed{};
+  struct Commit {
+    int error = 0;
   };
-  using Items = std::vector<Item*>;
+  /// Those who publish a key at this moment: only the last of them takes back a name that could
+  /// not be made durable, and only where nobody was told that it is there.
+  struct Publishing {
+    int publishers = 0;
+    bool is_ours = false;  // the name was given by one of them
+    bool is_told = false;
+  };
 
-  void run(Item& item);
-  void lead(std::unique_lock<std::mutex>& lock, const Item& own);
-  void round(const Items& arrived, const Items& linked);
-  bool flush_together(const Items& arrived);
-  void flush_each(const Items& arrived, const Items& linked);
-  int flush_folder(const std::string& folder);
-  void link(Item& item);
-  int link_in_folder(Item& item);
+  Result<void> publish_settled(FolderSpoolFile& file, const BlobKey& key);
+  /// A file that had a name and lost it can have none again: true.
+  Result<bool> name(const FolderSpoolFile& file, const BlobKey& key);
+  int link(const FolderSpoolFile& file, const BlobKey& key);
   int make_folders(const BlobKey& key);
   /// The key is there: keeps it, or replaces it where it cannot be whole.
-  int adopt(Item& item);
-  void withdraw(Item& item);
-  void mark_durable(const Items& linked);
+  int adopt(const FolderSpoolFile& file, const BlobKey& key);
+  int flush_name(const BlobKey& key);
+  int commit_journal();
+  int flush_folders(const BlobKey& key);
+  int flush_folder(const std::string& folder);
+  void enter(const BlobKey& key);
+  void leave(const BlobKey& key, bool is_told);
 
   FileOps& ops_;
   const int root_;
-  const std::size_t flush_together_min_;
+  const FolderFlush flush_;
+  GroupCommit<Commit> commits_;
 
   std::mutex mutex_;
-  bool leading_ = false;
-  Items arrived_;
-  Items linked_;
-
-  // Only the leader's. Which folders' own names are known to be on the disk, by FolderIndex; what
+  std::map<BlobKey, Publishing> publishing_;
+  // By FolderIndex: which folders are there, and whose own names are known to be on the disk. What
   // an earlier process made and did not flush is unknown, so all of them start at no.
-  std::bitset<std::size_t{3} * (65536 + 256)> durable_folders_;
+  using Folders = std::bitset<std::size_t{3} * (65536 + 256)>;
+  Folders made_folders_;
+  Folders durable_folders_;
 };
 
 }  // namespace calotype

@@ -149,17 +149,24 @@ Result<void> FolderSpoolFile::settle() {
   return {};
 }
 
-/// The whole blocks of the buffer, or as much of them as goes.
+/// All of the buffer, or as much of it as goes.
 Result<void> FolderSpoolFile::write_past_cache() {
   FileOps& ops = spool_.ops_;
-  const std::size_t whole = bytes_ - bytes_ % block_bytes;
-  if (written_ >= whole || ops.set_direct(fd(), true) < 0) return {};
-  const ssize_t written = ops.write(fd(), {buffer_.get() + written_, whole - written_});
-  if (written > 0) written_ += static_cast<std::uint64_t>(written);
+  const std::size_t whole = (bytes_ + block_bytes - 1) / block_bytes * block_bytes;
+  if (bytes_ == 0 || ops.set_direct(fd(), true) < 0) return {};
+  std::memset(buffer_.get() + bytes_, 0, whole - bytes_);
+  const ssize_t written = ops.write(fd(), {buffer_.get(), whole});
+  if (written > 0) written_ = std::min<std::uint64_t>(static_cast<std::uint64_t>(written), bytes_);
   if (const int error = ops.set_direct(fd(), false); error < 0) return cannot_store(-error);
   // A disk or file system with other wishes than ours says EINVAL: then all goes through the cache.
   const bool may_go_on = written >= 0 || written == -EINVAL || written == -EINTR;
-  return may_go_on ? Result<void>{} : cannot_store(static_cast<int>(-written));
+  if (!may_go_on) return cannot_store(static_cast<int>(-written));
+  if (static_cast<std::size_t>(std::max<ssize_t>(written, 0)) != whole) return {};
+  if (whole != bytes_)
+    if (const int error = ops.truncate(fd(), static_cast<off_t>(bytes_)); error < 0)
+      return cannot_store(-error);
+  is_past_cache_ = true;
+  return {};
 }
 
 Result<void> FolderSpoolFile::write(ByteSpan bytes) {
@@ -200,6 +207,7 @@ Result<void> FolderSpoolFile::renew() {
   }
   TRY_VOID(copy.settle());
   std::swap(place_, copy.place_);
+  is_past_cache_ = copy.is_past_cache_;
   written_ = bytes_;
   started_ = copy.started_;
   return {};

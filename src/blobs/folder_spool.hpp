@@ -2,11 +2,11 @@
 // Files of the folder store on their way in.
 //
 // A small one stays in memory until it is published, so that a duplicate or a refused upload costs
-// the disk nothing, and then goes to the disk past the page cache (O_DIRECT): many of them are
-// written at once by as many threads, no memory is taken for pages that are only written, and the
-// flush that follows finds nothing to write. A large one is sent to the disk while it grows, one
-// window behind the writer, so that neither memory fills with what is not yet written nor the flush
-// at the end takes long.
+// the disk nothing, and then goes to the disk past the page cache (O_DIRECT), filled up to a whole
+// block and cut off again: many of them are written at once by as many threads, no memory is taken
+// for pages that are only written, and the flush that follows finds nothing to write. A large one
+// is sent to the disk while it grows, one window behind the writer, so that neither memory fills
+// with what is not yet written nor the flush at the end takes long.
 #pragma once
 
 #include <atomic>
@@ -72,6 +72,9 @@ class FolderSpoolFile final : public SpoolFile {
 
   /// Gives all its bytes to the file system (and to no disk yet). From then on it has an fd.
   Result<void> settle();
+  /// After settle: all its bytes went to the disk's own cache, and the file system has written down
+  /// where they are, in order with what it writes down later.
+  bool is_past_cache() const { return is_past_cache_; }
   int fd() const { return place_.file.get(); }
   /// Moves to a new file with the same bytes: one that had a name and lost it can have none again.
   Result<void> renew();
@@ -91,6 +94,7 @@ class FolderSpoolFile final : public SpoolFile {
   std::uint64_t written_ = 0;
   std::uint64_t room_ = 0;     // up to here the disk was seen to have room
   std::uint64_t started_ = 0;  // up to here the kernel was told to write
+  bool is_past_cache_ = false;
 };
 
 }  // namespace calotype

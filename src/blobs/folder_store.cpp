@@ -3,13 +3,15 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <format>
 
 #include "blobs/folder_lister.hpp"
-#include "blobs/folder_publisher.hpp"
 
 namespace calotype {
 namespace {
@@ -20,26 +22,38 @@ std::unexpected<Error> cannot_read(int error) {
   return fail_errno(ErrorCode::storage_failed, "The bytes cannot be read now.", -error);
 }
 
-/// See FolderSettings::flush_together_min. FUSE answers syncfs with success and does nothing, so
-/// only file systems whose code has been read are here.
-bool flushes_whole(int root) {
+/// Whether ext4 keeps a journal for the device: it has a thread of the kernel that commits it.
+bool has_journal(int folder) {
+  struct stat facts{};
+  if (::fstat(folder, &facts) != 0) return false;
+  std::error_code error;
+  const auto device = std::filesystem::read_symlink(
+      std::format("/sys/dev/block/{}:{}", major(facts.st_dev), minor(facts.st_dev)), error);
+  if (error) return false;
+  const auto task = "/sys/fs/ext4" / device.filename() / "journal_task";
+  return std::filesystem::exists(task, error);
+}
+
+/// Only file systems whose code has been read are said to have one journal for everything.
+FolderFlush flush_of(int root) {
 #ifndef XFS_SUPER_MAGIC
   constexpr std::int64_t XFS_SUPER_MAGIC = 0x58465342;
 #endif
   struct statfs facts{};
-  if (::fstatfs(root, &facts) != 0) return false;
-  return facts.f_type == EXT4_SUPER_MAGIC || facts.f_type == XFS_SUPER_MAGIC ||
-         facts.f_type == BTRFS_SUPER_MAGIC;
+  if (::fstatfs(root, &facts) != 0) return FolderFlush::each;
+  const bool in_order =
+      facts.f_type == XFS_SUPER_MAGIC || (facts.f_type == EXT4_SUPER_MAGIC && has_journal(root));
+  return in_order ? FolderFlush::journal : FolderFlush::each;
 }
 
 class FolderStore final : public BlobStore {
  public:
-  FolderStore(FileOps& ops, UniqueFd root, const FolderSettings& settings)
+  FolderStore(FileOps& ops, UniqueFd root, const FolderSettings& settings, FolderFlush flush)
       : ops_(ops),
         free_bytes_min_(settings.free_bytes_min),
         root_(std::move(root)),
         spool_(ops, root_.get()),
-        publisher_(ops, root_.get(), settings.flush_together_min) {}
+        publisher_(ops, root_.get(), flush) {}
 
   Result<Blob> open(const BlobKey& key) override {
     UniqueFd file(ops_.open(root_.get(), key.text(), O_RDONLY, 0));
@@ -139,9 +153,9 @@ Result<std::unique_ptr<BlobStore>> open_folder_store(const FolderSettings& setti
     TRY_VOID(make_folder(ops, root.get(), kind));
   TRY_VOID(flush_folder(ops, root.get(), "."));
   TRY_VOID(FolderSpool(ops, root.get()).remove_leftovers());
-  FolderSettings possible = settings;
-  if (!flushes_whole(root.get())) possible.flush_together_min = SIZE_MAX;
-  std::unique_ptr<BlobStore> store = std::make_unique<FolderStore>(ops, std::move(root), possible);
+  const FolderFlush flush = settings.flush.value_or(flush_of(root.get()));
+  std::unique_ptr<BlobStore> store =
+      std::make_unique<FolderStore>(ops, std::move(root), settings, flush);
   TRY_VOID(store->check());
   return store;
 }

@@ -12,10 +12,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "blobs/blob_store.hpp"
 #include "blobs/file_ops.hpp"
+#include "blobs/folder_publisher.hpp"
 
 namespace calotype {
 
@@ -24,10 +26,8 @@ struct FolderSettings {
   /// What is left free of the disk: below it an upload is refused, below half of it proofs and
   /// variants too. So the catalog beside it can still write, and a full store be deleted from.
   std::uint64_t free_bytes_min = std::uint64_t{64} << 20;
-  /// From so many publishers at once on they share one flush of the whole file system, where that
-  /// is known to be as durable as a flush of each file (ext4, XFS, btrfs); below it each is flushed
-  /// by itself, so that one upload does not wait for what other programs have written.
-  std::size_t flush_together_min = 4;
+  /// Nothing: as the file system has it (journal for XFS and for ext4 with its journal, else each).
+  std::optional<FolderFlush> flush = std::nullopt;
 };
 
 /// storage_failed, insufficient_storage. Spool files that a dead process has left are removed;

@@ -69,9 +69,9 @@ class FaultyFileOps final : public FileOps {
     if (const int fault = enter("fsync")) return fault;
     return real_.fsync(fd);
   }
-  int syncfs(int fd) override {
-    if (const int fault = enter("syncfs")) return fault;
-    return real_.syncfs(fd);
+  int truncate(int fd, off_t bytes) override {
+    if (const int fault = enter("truncate")) return fault;
+    return real_.truncate(fd, bytes);
   }
   int link(int fd, int folder, const std::string& path) override {
     if (const int fault = enter("link " + path)) return fault;

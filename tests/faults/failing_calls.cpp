@@ -145,12 +145,6 @@ int fdatasync(int fd) {
   return next(fd);
 }
 
-int syncfs(int fd) noexcept {
-  static auto* const next = real<int(int)>("syncfs");
-  if (const int error = fault_of_file("syncfs", fd)) return failed(error);
-  return next(fd);
-}
-
 int ftruncate(int fd, off_t size) noexcept {
   static auto* const next = real<int(int, off_t)>("ftruncate");
   if (const int error = fault_of_file("ftruncate", fd)) return failed(error);
