@@ -255,7 +255,7 @@ TEST(BlobOrder, TheJournalIsCommittedAfterTheName) {
   const auto changed = place(calls, "touch .", place(calls, "link " + content_key.text()));
   EXPECT_EQ(place(calls, "fsync", changed), calls.size() - 1);
 
-  ops.set({});
+  ops.set({.write_max = 10'000});
   ASSERT_TRUE(store->put(as_bytes(large_content), key_of(large_content)));
   calls = ops.calls();
   EXPECT_LT(place(calls, "fdatasync"), place(calls, "link " + key_of(large_content).text()))

@@ -21,13 +21,17 @@ namespace {
 /// How far the writer is ahead of what the kernel was told to write.
 constexpr std::uint64_t window_bytes = std::uint64_t{8} << 20;
 
-/// What O_DIRECT wants of offsets and addresses, on every disk that there is.
-constexpr std::size_t block_bytes = 4096;
+/// What O_DIRECT wants of offsets, lengths and addresses, on every disk that there is.
+constexpr std::size_t sector_bytes = 4096;
+static_assert(FolderSpool::buffer_bytes % sector_bytes == 0);
+static_assert(FolderSpool::block_bytes % sector_bytes == 0);
 
 /// How often a growing file looks for room.
 constexpr std::uint64_t room_step_bytes = std::uint64_t{1} << 20;
 
 constexpr std::size_t free_buffers_max = 64;
+constexpr std::size_t free_blocks_max = 4;
+constexpr std::size_t writer_threads = 4;
 constexpr mode_t file_mode = 0640;
 
 std::unexpected<Error> cannot_store(int error) {
@@ -39,6 +43,9 @@ bool lacks_unnamed_files(int error) {
 }
 
 }  // namespace
+
+FolderSpool::FolderSpool(FileOps& ops, int root)
+    : ops_(ops), root_(root), writers_("spool", writer_threads, blocks_max) {}
 
 std::unique_ptr<FolderSpoolFile> FolderSpool::make(std::uint64_t free_bytes_min) {
   return std::make_unique<FolderSpoolFile>(*this, free_bytes_min);
@@ -69,9 +76,32 @@ FolderSpool::Buffer FolderSpool::take_buffer() {
       return buffer;
     }
   }
-  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(block_bytes, buffer_bytes)));
+  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(sector_bytes, buffer_bytes)));
   require(buffer != nullptr, "there is memory for a spool buffer");
   return buffer;
+}
+
+FolderSpool::Buffer FolderSpool::take_block() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (blocks_taken_ == blocks_max) return nullptr;
+    ++blocks_taken_;
+    if (!blocks_.empty()) {
+      Buffer block = std::move(blocks_.back());
+      blocks_.pop_back();
+      return block;
+    }
+  }
+  Buffer block(static_cast<std::byte*>(std::aligned_alloc(sector_bytes, block_bytes)));
+  require(block != nullptr, "there is memory for a spool block");
+  return block;
+}
+
+void FolderSpool::give_back_block(Buffer block) {
+  if (!block) return;
+  const std::lock_guard lock(mutex_);
+  --blocks_taken_;
+  if (blocks_.size() < free_blocks_max) blocks_.push_back(std::move(block));
 }
 
 void FolderSpool::give_back(Buffer buffer) {
@@ -98,8 +128,11 @@ Result<void> FolderSpool::remove_leftovers() {
 }
 
 FolderSpoolFile::~FolderSpoolFile() {
+  (void)await_block();
   if (!place_.name.empty()) spool_.ops_.unlink(spool_.root_, place_.name);
   spool_.give_back(std::move(buffer_));
+  spool_.give_back_block(std::move(filling_));
+  spool_.give_back_block(std::move(writing_));
 }
 
 Result<void> FolderSpoolFile::append(ByteSpan bytes) {
@@ -112,12 +145,15 @@ Result<void> FolderSpoolFile::append(ByteSpan bytes) {
       return {};
     }
     TRY_VOID(make_place());
-    TRY_VOID(write({buffer_.get(), bytes_}));
+    begin_direct();
+    const std::size_t before = bytes_;
+    TRY_VOID(filling_ ? append_direct({buffer_.get(), before}) : write({buffer_.get(), before}));
     spool_.give_back(std::move(buffer_));
   }
   TRY_VOID(leave_room(bytes.size()));
-  TRY_VOID(write(bytes));
   bytes_ += bytes.size();
+  if (filling_) return append_direct(bytes);
+  TRY_VOID(write(bytes));
   return start_writeback();
 }
 
@@ -130,40 +166,105 @@ Result<void> FolderSpoolFile::make_place() {
 /// Looks at the disk once for every step of a file. Writers that look at the same moment may
 /// together take a step each more than they should; what has to be left free is far more than that.
 Result<void> FolderSpoolFile::leave_room(std::uint64_t bytes) {
-  if (free_bytes_min_ == 0 || written_ + bytes <= room_) return {};
+  if (free_bytes_min_ == 0 || bytes_ + bytes <= room_) return {};
   const std::uint64_t step = std::max(bytes, room_step_bytes);
   const std::int64_t free = spool_.ops_.free_bytes(spool_.root_);
   if (free < 0) return cannot_store(static_cast<int>(-free));
   if (static_cast<std::uint64_t>(free) < free_bytes_min_ + bytes) return cannot_store(ENOSPC);
-  room_ = written_ + step;
+  room_ = bytes_ + step;
   return {};
 }
 
 Result<void> FolderSpoolFile::settle() {
-  if (place_.file && written_ == bytes_) return {};
-  if (!place_.file) TRY_VOID(make_place());
-  TRY_VOID(write_past_cache());
-  const std::size_t rest = bytes_ - written_;
-  TRY_VOID(write({buffer_.get() + written_, rest}));
+  if (place_.file && !filling_) return {};
+  if (filling_) return end_direct();
+  TRY_VOID(make_place());
+  is_direct_ = bytes_ > 0 && spool_.ops_.set_direct(fd(), true) >= 0;
+  TRY_VOID(write_last(buffer_.get(), bytes_));
   spool_.give_back(std::move(buffer_));
   return {};
 }
 
-/// All of the buffer, or as much of it as goes.
-Result<void> FolderSpoolFile::write_past_cache() {
-  FileOps& ops = spool_.ops_;
-  const std::size_t whole = (bytes_ + block_bytes - 1) / block_bytes * block_bytes;
-  if (bytes_ == 0 || ops.set_direct(fd(), true) < 0) return {};
-  std::memset(buffer_.get() + bytes_, 0, whole - bytes_);
-  const ssize_t written = ops.write(fd(), {buffer_.get(), whole});
-  if (written > 0) written_ = std::min<std::uint64_t>(static_cast<std::uint64_t>(written), bytes_);
-  if (const int error = ops.set_direct(fd(), false); error < 0) return cannot_store(-error);
-  // A disk or file system with other wishes than ours says EINVAL: then all goes through the cache.
-  const bool may_go_on = written >= 0 || written == -EINVAL || written == -EINTR;
-  if (!may_go_on) return cannot_store(static_cast<int>(-written));
-  if (static_cast<std::size_t>(std::max<ssize_t>(written, 0)) != whole) return {};
-  if (whole != bytes_)
-    if (const int error = ops.truncate(fd(), static_cast<off_t>(bytes_)); error < 0)
+void FolderSpoolFile::begin_direct() {
+  FolderSpool::Buffer block = spool_.take_block();
+  if (!block) return;
+  is_direct_ = spool_.ops_.set_direct(fd(), true) >= 0;
+  if (is_direct_)
+    filling_ = std::move(block);
+  else
+    spool_.give_back_block(std::move(block));
+}
+
+Result<void> FolderSpoolFile::append_direct(ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min(bytes.size(), FolderSpool::block_bytes - filled_);
+    std::memcpy(filling_.get() + filled_, bytes.data(), count);
+    filled_ += count;
+    bytes = bytes.subspan(count);
+    if (filled_ == FolderSpool::block_bytes) TRY_VOID(write_block());
+  }
+  return {};
+}
+
+/// The full block goes to a writer, and the other one fills; or it is written here, where there is
+/// no other, or no writer.
+Result<void> FolderSpoolFile::write_block() {
+  TRY_VOID(await_block());
+  filled_ = 0;
+  if (!writing_) writing_ = spool_.take_block();
+  if (!writing_) return write_direct(filling_.get(), FolderSpool::block_bytes);
+  std::swap(filling_, writing_);
+  std::promise<Result<void>> promise;
+  block_written_ = promise.get_future();
+  auto posted = spool_.writers_.post([this, promise = std::move(promise)](std::stop_token) mutable {
+    promise.set_value(write_direct(writing_.get(), FolderSpool::block_bytes));
+  });
+  if (posted) return {};
+  block_written_ = {};
+  return write_direct(writing_.get(), FolderSpool::block_bytes);
+}
+
+Result<void> FolderSpoolFile::await_block() {
+  return block_written_.valid() ? block_written_.get() : Result<void>{};
+}
+
+Result<void> FolderSpoolFile::end_direct() {
+  TRY_VOID(await_block());
+  TRY_VOID(write_last(filling_.get(), std::exchange(filled_, 0)));
+  spool_.give_back_block(std::move(filling_));
+  spool_.give_back_block(std::move(writing_));
+  return {};
+}
+
+Result<void> FolderSpoolFile::write_direct(std::byte* from, std::size_t bytes) {
+  if (!is_direct_) return write({from, bytes});
+  const std::size_t filled_up = (bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+  std::memset(from + bytes, 0, filled_up - bytes);
+  const ssize_t written = bytes == 0 ? 0 : spool_.ops_.write(fd(), {from, filled_up});
+  // A disk or file system with other wishes than ours says EINVAL, or stops on the way: then the
+  // rest goes through the cache.
+  if (written < 0 && written != -EINVAL && written != -EINTR)
+    return cannot_store(static_cast<int>(-written));
+  const std::size_t done = std::min(bytes, static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  written_ += done;
+  if (done == bytes) return {};
+  TRY_VOID(leave_direct());
+  return write({from + done, bytes - done});
+}
+
+Result<void> FolderSpoolFile::leave_direct() {
+  is_direct_ = false;
+  const int error = spool_.ops_.set_direct(fd(), false);
+  return error < 0 ? cannot_store(-error) : Result<void>{};
+}
+
+/// What was filled up is cut off again.
+Result<void> FolderSpoolFile::write_last(std::byte* from, std::size_t bytes) {
+  TRY_VOID(write_direct(from, bytes));
+  if (!is_direct_) return {};
+  TRY_VOID(leave_direct());
+  if (bytes % sector_bytes != 0)
+    if (const int error = spool_.ops_.truncate(fd(), static_cast<off_t>(bytes_)); error < 0)
       return cannot_store(-error);
   is_past_cache_ = true;
   return {};

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of the folder store on their way in.
 //
-// A small one stays in memory until it is published, so that a duplicate or a refused upload costs
-// the disk nothing, and then goes to the disk past the page cache (O_DIRECT), filled up to a whole
-// block and cut off again: many of them are written at once by as many threads, no memory is taken
-// for pages that are only written, and the flush that follows finds nothing to write. A large one
-// is sent to the disk while it grows, one window behind the writer, so that neither memory fills
-// with what is not yet written nor the flush at the end takes long.
+// They go to the disk past the page cache (O_DIRECT), which is faster than through it, takes no
+// memory for pages that are only written, and leaves nothing for the flush that follows. A small
+// one stays in memory until it is published, so that a duplicate or a refused upload costs the disk
+// nothing, and is then written by its publisher, many at once. A large one is collected into
+// blocks: one is being written, by a thread of the spool, while the next fills. The last block is
+// filled up to what the disk writes at least, and the file cut off again. Where so many are under
+// way that their blocks would take too much memory, or where the file system cannot, a large one
+// goes through the page cache, one window behind the writer, so that neither memory fills with what
+// is not yet written nor the flush at the end takes long.
 #pragma once
 
 #include <atomic>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "async/worker_pool.hpp"
 #include "blobs/blob_store.hpp"
 #include "blobs/file_ops.hpp"
 
@@ -28,8 +33,12 @@ class FolderSpool {
  public:
   /// What a file may have before it is given a place on the disk.
   static constexpr std::size_t buffer_bytes = std::size_t{128} << 10;
+  /// What a large one writes at once; it has two.
+  static constexpr std::size_t block_bytes = std::size_t{4} << 20;
+  /// All blocks together.
+  static constexpr std::size_t blocks_max = 64;
 
-  FolderSpool(FileOps& ops, int root) : ops_(ops), root_(root) {}
+  FolderSpool(FileOps& ops, int root);
 
   /// A file that leaves at least so much of the disk free.
   std::unique_ptr<FolderSpoolFile> make(std::uint64_t free_bytes_min);
@@ -51,12 +60,18 @@ class FolderSpool {
   Result<Place> make_place();
   Buffer take_buffer();
   void give_back(Buffer buffer);
+  /// Nothing where there are too many.
+  Buffer take_block();
+  void give_back_block(Buffer block);
 
   FileOps& ops_;
   const int root_;
   std::atomic<bool> unnamed_ = true;  // until the file system turns out to have no O_TMPFILE
   std::mutex mutex_;
   std::vector<Buffer> buffers_;  // warm ones, for the next file
+  std::vector<Buffer> blocks_;   // likewise
+  std::size_t blocks_taken_ = 0;
+  WorkerPool writers_;  // last: its threads use files of this spool
 };
 
 class FolderSpoolFile final : public SpoolFile {
@@ -82,7 +97,16 @@ class FolderSpoolFile final : public SpoolFile {
  private:
   Result<void> make_place();
   Result<void> leave_room(std::uint64_t bytes);
-  Result<void> write_past_cache();
+  /// Collects into blocks, if there is one to be had.
+  void begin_direct();
+  Result<void> append_direct(ByteSpan bytes);
+  Result<void> end_direct();
+  Result<void> await_block();
+  Result<void> write_block();
+  /// Fills up what it writes past the cache; there is room behind `bytes` for it.
+  Result<void> write_direct(std::byte* from, std::size_t bytes);
+  Result<void> write_last(std::byte* from, std::size_t bytes);
+  Result<void> leave_direct();
   Result<void> write(ByteSpan bytes);
   Result<void> start_writeback();
 
@@ -91,10 +115,15 @@ class FolderSpoolFile final : public SpoolFile {
   FolderSpool::Buffer buffer_;  // all its bytes, while there is no place
   FolderSpool::Place place_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t written_ = 0;
+  std::uint64_t written_ = 0;  // the writer's while a block is under way
   std::uint64_t room_ = 0;     // up to here the disk was seen to have room
   std::uint64_t started_ = 0;  // up to here the kernel was told to write
+  bool is_direct_ = false;     // the writer's while a block is under way
   bool is_past_cache_ = false;
+  FolderSpool::Buffer filling_;
+  std::size_t filled_ = 0;
+  FolderSpool::Buffer writing_;
+  std::future<Result<void>> block_written_;  // valid while a block is under way
 };
 
 }  // namespace calotype
