@@ -14,8 +14,8 @@ from row_render import reference_tasks, together, truths
 from subject import TaskTool
 
 WIDTHS = (160, 300, 320)
-# The bounds that docs/benchmarks.md states. Between the two: what is left is mostly the encoder's own
-# noise, for two WebPs of the very same pixels at efforts 2 and 4 score no more against each other.
+# The bounds that docs/benchmarks.md states. Between the two: what is left is mostly the encoder's
+# own noise.
 SCORE_MIN = 65.0
 # Against the truth a picture from the proof may score this much less than from the original.
 LOSS_MAX = 1.5

@@ -13,9 +13,9 @@ import pytest
 import requests
 from PIL import Image
 from picture_files import (CORPUS, HAS_CORPUS, color_at, converted, corpus, cut_out, decoded,
+                           difference, encoded, is_near, scene, truth)
 
 STACKS = ("embedded", "cluster")
-                           difference, encoded, is_near, scene, truth)
 
 FORMATS = ("jpeg", "png", "webp", "avif")
 needs_corpus = pytest.mark.skipif(not HAS_CORPUS, reason="../shared/corpus is not there")

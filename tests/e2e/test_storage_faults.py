@@ -21,10 +21,9 @@ from calotype_server import Server, find_program
 from crash_load import Load
 from picture_files import encoded, scene
 from stacks import Audit
-from test_crash import SEED, SETTINGS, check_all, finish
+from test_crash import SEED, SETTINGS, SETTLE_SECONDS, check_all, finish
 
 STORAGE = {"bytes that cannot be written": "write {error} 100 /blobs/spool/",
-           "bytes that cannot be flushed": "fdatasync {error} 100 /blobs/spool/",
            "a folder that cannot be made": "mkdirat {error} 100 raw/",
            "a name that cannot be given": "linkat {error} 100 raw/",
            "a name that cannot be flushed": "fsync {error} 100 /blobs"}
@@ -65,12 +64,9 @@ def faulty(start_server, tmp_path):
     faults.clear()
 
 
-def contents(what=None):
-    """A file that fits into the store's memory buffer, which may need no flush of its own, and one
-    that does not."""
-    large = b"large " + os.urandom(3_000_000)
-    return [large] if "flushed" in (what or "") and "bytes" in what else [
-        b"small " + os.urandom(1000), large]
+def contents():
+    """A file that fits into the store's memory buffer and one that does not."""
+    return [b"small " + os.urandom(1000), b"large " + os.urandom(3_000_000)]
 
 
 def digest(content):
@@ -99,7 +95,7 @@ def test_a_refused_upload_leaves_nothing_behind(faulty, what, error):
     kept = server.put_inspected(encoded(scene(320, 240), "jpeg"))
     server.until(lambda: not Audit(server.state()).unfinished())
     before = Audit(server.state()).files()
-    for content in contents(what):
+    for content in contents():
         faults.set(STORAGE[what].format(error=error))
         hits = faults.count()
         refused(server, content, error)
@@ -164,7 +160,7 @@ def test_calls_that_fail_now_and_then_lose_nothing(faulty):
 def retry_dead_letters(server):
     """A job that met a fault at each of its attempts waits for a person, who sees to it now."""
     server.until(lambda: not [job for job in Audit(server.state()).unfinished()
-                              if job[2] != "dead"])
+                              if job[2] != "dead"], SETTLE_SECONDS)
     for job in server.get("/v1/jobs?state=dead&limit=1000").json()["jobs"]:
         assert server.post(f"/v1/jobs/{job['id']}/retry").status_code == 202
 
