@@ -94,8 +94,8 @@ Result<std::unique_ptr<App>> App::start(const AppSettings& settings) {
 
 Result<void> App::open_stores(const AppSettings& settings) {
   TRY(lock_, lock_folder(settings.data));
-  TRY(catalog_, open_catalog(settings.catalog, clock_));
-  TRY_VOID(catalog_->end_all_leases());
+  TRY(catalog_, open_catalog(settings.catalog, clock_, &metrics_));
+  if (!catalog_->is_shared()) TRY_VOID(catalog_->end_all_leases());
   TRY(blobs_, open_folder_store(settings.blobs));
   return {};
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the catalog's suites share: a catalog in a folder of its own under a clock that the test
-// moves, and the short cuts to bring an asset into a state. The parameter is the engine's scheme.
+// What the catalog's suites share: a catalog in a place of its own under a clock that the test
+// moves, and the short cuts to bring an asset into a state. The parameter is the engine's name.
 #pragma once
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "base/ids.hpp"
 #include "catalog/open_catalog.hpp"
+#include "catalog/test_catalog_place.hpp"
 
 namespace calotype {
 
@@ -42,19 +41,25 @@ inline MediaInfo photo() {
 class CatalogFixture : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("calotype-catalog-" + new_id(clock_.now()));
-    std::filesystem::create_directories(folder_);
+    place_ = std::make_unique<CatalogTestPlace>(GetParam());
+    if (!place_->exists()) GTEST_SKIP() << "the suite has not started " << GetParam();
     open();
   }
   void TearDown() override {
     catalog_.reset();
-    std::filesystem::remove_all(folder_);
+    place_.reset();
   }
   void open() {
     catalog_.reset();
-    auto opened = open_catalog({.url = GetParam() + (folder_ / "catalog.db").string()}, clock_);
-    ASSERT_TRUE(opened) << describe(opened.error());
-    catalog_ = *std::move(opened);
+    catalog_ = open_another();
+  }
+  /// As another program on the same catalog would; its time is this one's.
+  std::unique_ptr<Catalog> open_another() {
+    CatalogSettings settings = place_->settings();
+    settings.by_given_clock = true;
+    auto opened = open_catalog(settings, clock_);
+    EXPECT_TRUE(opened) << describe(opened.error());
+    return opened ? *std::move(opened) : nullptr;
   }
 
   Recorded record(std::string_view content) {
@@ -107,7 +112,7 @@ class CatalogFixture : public testing::TestWithParam<std::string> {
   }
 
   ManualClock clock_;
-  std::filesystem::path folder_;
+  std::unique_ptr<CatalogTestPlace> place_;
   std::unique_ptr<Catalog> catalog_;
 };
 

@@ -13,7 +13,10 @@ namespace {
 
 class CatalogTablesTest : public CatalogFixture {
  protected:
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const {
+    const std::filesystem::path own(place_->url().substr(std::string_view("sqlite:").size()));
+    return (own.parent_path() / name).string();
+  }
   std::unique_ptr<CatalogTables> tables(const std::string& name) {
     auto opened = open_tables({.url = "sqlite:" + path(name)}, clock_);
     EXPECT_TRUE(opened) << describe(opened.error());
@@ -163,8 +166,8 @@ TEST(RowsDigestTest, SeesEveryDifferenceButTheOrder) {
   EXPECT_NE(forward, twice);  // an empty text is not nothing
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, CatalogTablesTest, testing::Values("sqlite:"),
-                         [](const auto&) { return std::string("sqlite"); });
+INSTANTIATE_TEST_SUITE_P(Engines, CatalogTablesTest, testing::Values(std::string("sqlite")),
+                         [](const auto& engine) { return engine.param; });
 
 }  // namespace
 }  // namespace calotype

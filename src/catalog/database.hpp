@@ -129,15 +129,23 @@ auto query_one(Connection& db, std::string_view sql, Values values, Read read)
   return first;
 }
 
-/// Where the engines' SQL differs. Schemas name the types as {identity}, {integer}, {bytes} and end
-/// tables in {table} or {keyed_table}.
+/// Where the engines' SQL differs. Schemas name the types as {identity}, {integer}, {bytes}, {text}
+/// and end tables in {table}, {keyed_table} or {queue_table}.
 struct Dialect {
   std::string_view identity;     // a number that the engine gives, growing
   std::string_view integer;      // 64 bits
   std::string_view bytes;        // raw bytes
+  std::string_view text;         // ordered by its bytes
   std::string_view table;        // after the columns
   std::string_view keyed_table;  // the same, for a table that is stored in its primary key's order
-  std::string_view skip_locked;  // after a SELECT whose rows are going to be claimed
+  std::string_view queue_table;  // the same, for one whose rows come and go
+  // After a SELECT in a write, until its transaction ends:
+  std::string_view for_update;   // nobody else changes the rows or holds them for share or update
+  std::string_view for_share;    // nobody changes them
+  std::string_view skip_locked;  // as for_update, passing over what somebody else holds
+  // Whole statements, empty where there is no need:
+  std::string_view lock_schema;    // one migration at a time, until its transaction ends
+  std::string_view notify;         // tells other programs the word $1 with the commit
   std::string_view after_filling;  // a script: new assets are numbered behind those moved in
 };
 
@@ -149,14 +157,26 @@ class Database {
   virtual ~Database() = default;
   using Body = std::function<Result<void>(Connection&)>;
 
-  /// Runs the body in a transaction that is its own as far as it can tell, and commits it where it
-  /// succeeds; where it fails, nothing of it has happened. The body runs once, perhaps on another
-  /// thread, while the caller waits.
+  /// Runs the body in a transaction and commits it where it succeeds; where it fails, nothing of it
+  /// has happened. Each statement sees what was committed before it began; where others must keep
+  /// still from one statement to the next, the first one says so (Dialect::for_update). The body
+  /// runs while the caller waits, perhaps on another thread, and again where the engine has undone
+  /// it: it touches nothing but the database and its own result.
   virtual Result<void> write(Durability durability, const Body& body) = 0;
   /// Runs the body on a connection that cannot write; sees every write that has returned.
-  /// overloaded where no connection becomes free in time.
+  /// overloaded where no connection becomes free in time. May run more than once, as write.
   virtual Result<void> read(const Body& body) = 0;
+  /// The same where some seconds of delay do no harm, and nothing is decided by what is read.
+  virtual Result<void> read_lagging(const Body& body) { return read(body); }
   virtual const Dialect& dialect() const = 0;
+
+  /// Words between the programs that share the database. A word told here is heard soon, or lost;
+  /// one told by Dialect::notify is heard if and only if its transaction is committed.
+  virtual void tell(std::string word) { (void)word; }
+  /// Called with each word that was told, one's own included, on a thread of the engine's; with
+  /// nothing where some may have been lost. Null ends it: on return no call is under way.
+  using Hear = std::function<void(std::optional<std::string_view> word)>;
+  virtual void listen(Hear hear) { (void)hear; }
 };
 
 }  // namespace calotype

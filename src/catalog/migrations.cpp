@@ -19,18 +19,18 @@ constexpr std::string_view first_schema = R"sql(
 -- Other tables refer to asset_no: it grows, so what an upload writes there lies together.
 CREATE TABLE asset (
   asset_no {identity},
-  id TEXT NOT NULL UNIQUE CHECK (length(id) = 26),
+  id {text} NOT NULL UNIQUE CHECK (length(id) = 26),
   digest {bytes} NOT NULL CHECK (length(digest) = 32),
   bytes {integer} NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('INGESTED', 'DEDUP_CHECK', 'METADATA_READY',
+  state {text} NOT NULL CHECK (state IN ('INGESTED', 'DEDUP_CHECK', 'METADATA_READY',
                                        'VARIANTS_READY', 'METADATA_FAILED', 'DELETED')),
   purge_epoch {integer} NOT NULL,
   purging {integer} NOT NULL,
   events {integer} NOT NULL,
   created_at {integer} NOT NULL,
   updated_at {integer} NOT NULL,
-  failure_code TEXT,
-  failure_message TEXT,
+  failure_code {text},
+  failure_message {text},
   CHECK (purging = 0 OR state = 'DELETED')
 ) {table};
 CREATE INDEX asset_purging ON asset (asset_no) WHERE purging = 1;
@@ -39,7 +39,7 @@ CREATE INDEX asset_failed ON asset (asset_no) WHERE state = 'METADATA_FAILED';
 -- What inspection found. Apart from the asset's row, which is rewritten at every change of state.
 CREATE TABLE media (
   asset_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
-  media_type TEXT NOT NULL,
+  media_type {text} NOT NULL,
   renderable {integer} NOT NULL,
   width {integer} NOT NULL,
   height {integer} NOT NULL,
@@ -48,22 +48,22 @@ CREATE TABLE media (
   channels {integer} NOT NULL,
   has_alpha {integer} NOT NULL,
   pages {integer} NOT NULL,
-  color_space TEXT NOT NULL,
-  icc_profile TEXT NOT NULL,
-  placeholder TEXT NOT NULL,
-  proof_key TEXT UNIQUE,
+  color_space {text} NOT NULL,
+  icc_profile {text} NOT NULL,
+  placeholder {text} NOT NULL,
+  proof_key {text} UNIQUE,
   proof_bytes {integer},
   proof_width {integer},
   proof_height {integer},
-  metadata_json TEXT NOT NULL
+  metadata_json {text} NOT NULL
 ) {table};
 
 CREATE TABLE upload (
   asset_no {integer} NOT NULL REFERENCES asset (asset_no),
-  id TEXT NOT NULL,
-  file_name TEXT NOT NULL,
-  uploader TEXT NOT NULL,
-  tags TEXT NOT NULL,
+  id {text} NOT NULL,
+  file_name {text} NOT NULL,
+  uploader {text} NOT NULL,
+  tags {text} NOT NULL,
   created_at {integer} NOT NULL,
   PRIMARY KEY (asset_no, id)
 ) {keyed_table};
@@ -71,9 +71,9 @@ CREATE TABLE upload (
 CREATE TABLE event (
   asset_no {integer} NOT NULL REFERENCES asset (asset_no),
   seq {integer} NOT NULL,
-  from_state TEXT,
-  to_state TEXT NOT NULL,
-  because TEXT NOT NULL,
+  from_state {text},
+  to_state {text} NOT NULL,
+  because {text} NOT NULL,
   at {integer} NOT NULL,
   PRIMARY KEY (asset_no, seq)
 ) {keyed_table};
@@ -81,16 +81,16 @@ CREATE TABLE event (
 -- A row is a lease until it has a blob, and a variant from then on.
 CREATE TABLE variant (
   asset_no {integer} NOT NULL REFERENCES asset (asset_no),
-  recipe TEXT NOT NULL,
-  version TEXT NOT NULL,
+  recipe {text} NOT NULL,
+  version {text} NOT NULL,
   fence {integer} NOT NULL,
   lease_until {integer} NOT NULL,
-  blob_key TEXT UNIQUE,
+  blob_key {text} UNIQUE,
   digest {bytes},
   bytes {integer},
   width {integer},
   height {integer},
-  media_type TEXT,
+  media_type {text},
   created_at {integer},
   last_access_at {integer},
   PRIMARY KEY (asset_no, recipe, version)
@@ -100,31 +100,31 @@ CREATE INDEX variant_access ON variant (last_access_at) WHERE blob_key IS NOT NU
 -- due_at: run_after of a ready job, the lease's end of a running one, nothing for a dead one; so
 -- one range of one index is what a lane may claim, lost leases included.
 CREATE TABLE job (
-  id TEXT NOT NULL PRIMARY KEY,
-  kind TEXT NOT NULL,
-  lane TEXT NOT NULL,
-  key TEXT NOT NULL UNIQUE,
-  asset_id TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('ready', 'running', 'dead')),
+  id {text} NOT NULL PRIMARY KEY,
+  kind {text} NOT NULL,
+  lane {text} NOT NULL,
+  key {text} NOT NULL UNIQUE,
+  asset_id {text} NOT NULL,
+  state {text} NOT NULL CHECK (state IN ('ready', 'running', 'dead')),
   attempts {integer} NOT NULL,
   fence {integer} NOT NULL,
   run_after {integer} NOT NULL,
   due_at {integer},
-  last_error TEXT NOT NULL,
+  last_error {text} NOT NULL,
   created_at {integer} NOT NULL,
   CHECK ((due_at IS NULL) = (state = 'dead'))
-) {keyed_table};
+) {queue_table};
 CREATE INDEX job_due ON job (lane, due_at, state);
 CREATE INDEX job_dead ON job (id) WHERE state = 'dead';
 
 CREATE TABLE garbage (
-  blob_key TEXT NOT NULL PRIMARY KEY
+  blob_key {text} NOT NULL PRIMARY KEY
 ) {keyed_table};
 
 CREATE TABLE api_key (
-  id TEXT NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
-  scopes TEXT NOT NULL,
+  id {text} NOT NULL PRIMARY KEY,
+  name {text} NOT NULL,
+  scopes {text} NOT NULL,
   hash {bytes} NOT NULL UNIQUE CHECK (length(hash) = 32),
   created_at {integer} NOT NULL
 ) {keyed_table};
@@ -134,7 +134,7 @@ constexpr std::string_view filling_schema = R"sql(
 -- One row while `calotype migrate-store` moves another catalog's rows in here; see
 -- catalog_tables.hpp.
 CREATE TABLE filling (
-  source TEXT NOT NULL PRIMARY KEY,
+  source {text} NOT NULL PRIMARY KEY,
   started_at {integer} NOT NULL
 ) {table};
 )sql";
@@ -147,7 +147,7 @@ constexpr std::array migrations = {
 constexpr std::string_view ledger = R"sql(
 CREATE TABLE IF NOT EXISTS schema_migration (
   number {integer} NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL,
+  name {text} NOT NULL,
   applied_at {integer} NOT NULL
 ) {table};
 )sql";
@@ -156,8 +156,9 @@ std::string in_dialect(std::string_view sql, const Dialect& dialect) {
   std::string text(sql);
   for (const auto& [token, words] :
        {std::pair{"{identity}", dialect.identity}, std::pair{"{integer}", dialect.integer},
-        std::pair{"{bytes}", dialect.bytes}, std::pair{"{table}", dialect.table},
-        std::pair{"{keyed_table}", dialect.keyed_table}}) {
+        std::pair{"{bytes}", dialect.bytes}, std::pair{"{text}", dialect.text},
+        std::pair{"{table}", dialect.table}, std::pair{"{keyed_table}", dialect.keyed_table},
+        std::pair{"{queue_table}", dialect.queue_table}}) {
     const std::string_view name = token;
     for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += words.size())
       text.replace(at, name.size(), words);
@@ -194,11 +195,13 @@ Result<void> migrate(Database& database, Timestamp now) {
   const Dialect& dialect = database.dialect();
   bool more = true;
   const Database::Body next = [&](Connection& db) -> Result<void> {
+    if (!dialect.lock_schema.empty()) TRY_VOID(db.execute(dialect.lock_schema));
     TRY_VOID(db.script(in_dialect(ledger, dialect)));
     TRY(more, step(db, dialect, now));
     return {};
   };
-  // A write has the database to itself: two programs that open a new catalog take turns.
+  // Two programs that open a new catalog take turns: by the lock, or because a write has the
+  // database to itself.
   while (more) TRY_VOID(database.write(Durability::durable, next));
   return {};
 }

@@ -53,7 +53,7 @@ Result<std::optional<AssetRow>> SqlCatalog::find_asset(const AssetId& id) {
 Result<Page<AssetRow>> SqlCatalog::list_assets(const AssetFilter& filter, std::string_view cursor,
                                                std::size_t limit) {
   TRY(const std::int64_t before, parse_cursor(cursor));
-  return read([&](Connection& db) -> Result<Page<AssetRow>> {
+  return read_lagging([&](Connection& db) -> Result<Page<AssetRow>> {
     // The state stands in the text, not in a parameter, so that its partial index can serve.
     const std::string which = filter.state
                                   ? std::format("a.state = '{}'", to_string(*filter.state))
@@ -75,7 +75,7 @@ Result<Page<AssetRow>> SqlCatalog::list_assets(const AssetFilter& filter, std::s
 }
 
 Result<std::vector<UploadRow>> SqlCatalog::uploads_of(const AssetId& id) {
-  return read([&](Connection& db) {
+  return read_lagging([&](Connection& db) {
     static const std::string sql = std::format(
         "SELECT {} FROM upload u JOIN asset a USING (asset_no) WHERE a.id = $1 ORDER BY u.id",
         upload_columns);
@@ -84,7 +84,7 @@ Result<std::vector<UploadRow>> SqlCatalog::uploads_of(const AssetId& id) {
 }
 
 Result<std::vector<EventRow>> SqlCatalog::events_of(const AssetId& id) {
-  return read([&](Connection& db) {
+  return read_lagging([&](Connection& db) {
     static const std::string sql = std::format(
         "SELECT {} FROM event e JOIN asset a USING (asset_no) WHERE a.id = $1 ORDER BY e.seq",
         event_columns);
@@ -96,7 +96,7 @@ Result<std::optional<AssetRow>> SqlCatalog::begin_inspection(const JobLease& lea
                                                              const AssetId& id) {
   using Outcome = Result<std::optional<AssetRow>>;
   return write(Durability::relaxed, [&](Transaction& tx) -> Outcome {
-    TRY(auto head, find_head(tx.db, id));
+    TRY(auto head, hold_head(tx, id, Hold::update));
     // A deleted asset has taken its job with it, so there is no lease to hold.
     if (!head || head->state == AssetState::deleted) {
       TRY_VOID(remove_job(tx, lease.job_id));
@@ -119,7 +119,7 @@ Result<void> SqlCatalog::finish_inspection(const JobLease& lease, const AssetId&
                                            const MediaInfo& media,
                                            const std::optional<Proof>& proof) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY(auto head, find_head(tx.db, id));
+    TRY(auto head, hold_head(tx, id, Hold::update));
     if (!head || head->state == AssetState::deleted) {
       // Its job went with the asset; the proof has to go too.
       if (proof) TRY_VOID(add_garbage(tx, proof->blob_key));
@@ -136,7 +136,7 @@ Result<void> SqlCatalog::finish_inspection(const JobLease& lease, const AssetId&
 Result<void> SqlCatalog::fail_inspection(const JobLease& lease, const AssetId& id,
                                          const Error& reason) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY(auto head, find_head(tx.db, id));
+    TRY(auto head, hold_head(tx, id, Hold::update));
     if (!head || head->state == AssetState::deleted) return remove_job(tx, lease.job_id);
     TRY_VOID(require_lease(tx, lease));
     TRY_VOID(move_asset(tx, *head, AssetState::metadata_failed, &reason));
@@ -146,7 +146,7 @@ Result<void> SqlCatalog::fail_inspection(const JobLease& lease, const AssetId& i
 
 Result<void> SqlCatalog::retry_inspection(const AssetId& id) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY(auto head, require_asset(tx.db, id));
+    TRY(auto head, hold_asset(tx, id, Hold::update));
     TRY_VOID(move_asset(tx, head, AssetState::ingested));
     const std::string key = asset_job_key(JobKind::inspect, id);
     TRY_VOID(remove_job_by_key(tx, key));

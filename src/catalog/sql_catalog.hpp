@@ -16,8 +16,11 @@ namespace calotype {
 
 class SqlCatalog final : public Catalog {
  public:
-  SqlCatalog(std::unique_ptr<Database> database, const Clock& clock)
-      : database_(std::move(database)), clock_(clock) {}
+  enum class Sharing : std::uint8_t { alone, shared };
+  /// The clock is the database's where programs share it; it outlives the catalog, or is the
+  /// database's own.
+  SqlCatalog(std::unique_ptr<Database> database, const Clock& clock, Sharing sharing);
+  ~SqlCatalog() override;
 
   Result<std::optional<AssetRow>> find_asset(const AssetId& id) override;
   Result<Presence> presence(const Digest& digest) override;
@@ -79,7 +82,7 @@ class SqlCatalog final : public Catalog {
   Result<void> revoke_key(std::string_view id) override;
 
   Result<void> check() override;
-  bool is_shared() const override { return false; }
+  bool is_shared() const override { return sharing_ == Sharing::shared; }
   void on_change(std::function<void(const CatalogChange&)> hear) override;
   Result<void> end_all_leases() override;
 
@@ -96,12 +99,13 @@ class SqlCatalog final : public Catalog {
       Transaction transaction{.db = db, .dialect = database_->dialect(), .now = clock_.now()};
       result.emplace(body(transaction));
       if (!*result && !transaction.commit_anyway) return std::unexpected(result->error());
+      TRY_VOID(notify(transaction));
       woken = std::move(transaction.woken);
       changes = std::move(transaction.changes);
       return {};
     });
     if (!committed) return std::unexpected(committed.error());
-    for (const Lane lane : woken) wake(lane);
+    for (const Lane lane : woken) announce(lane);
     for (const CatalogChange& change : changes) tell(change);
     return *std::move(result);
   }
@@ -109,20 +113,46 @@ class SqlCatalog final : public Catalog {
   /// Runs `body(Connection&)`, which gives Result<T>, on a reader.
   template <class Body>
   auto read(Body body) -> std::invoke_result_t<Body, Connection&> {
+    return read_by(&Database::read, std::move(body));
+  }
+  /// The same for what is only shown.
+  template <class Body>
+  auto read_lagging(Body body) -> std::invoke_result_t<Body, Connection&> {
+    return read_by(&Database::read_lagging, std::move(body));
+  }
+  template <class Body>
+  auto read_by(Result<void> (Database::*how)(const Database::Body&), Body body)
+      -> std::invoke_result_t<Body, Connection&> {
     std::optional<std::invoke_result_t<Body, Connection&>> result;
-    const auto done = database_->read([&](Connection& db) -> Result<void> {
+    const auto done = (*database_.*how)([&](Connection& db) -> Result<void> {
       result.emplace(body(db));
+      if (!*result) return std::unexpected(result->error());
       return {};
     });
     if (!done) return std::unexpected(done.error());
     return *std::move(result);
   }
 
+  /// Within the transaction: what other programs have to hear of it if it is committed.
+  Result<void> notify(Transaction& transaction);
+  /// After the commit: to this program's listeners, and the lanes to other programs too.
+  void announce(Lane lane);
+  struct FirstDue {
+    std::string id;
+    int attempts = 0;
+    std::chrono::milliseconds wait{};
+  };
+  Result<std::optional<FirstDue>> first_due(Lane lane);
+  Result<void> bury_lost(std::string_view id);
+
   void wake(Lane lane);
   void tell(const CatalogChange& change);
+  void take_word(std::optional<std::string_view> word);
 
   const std::unique_ptr<Database> database_;
   const Clock& clock_;
+  const Sharing sharing_;
+  const std::string origin_;           // of this program's words
   std::shared_mutex listeners_mutex_;  // shared while a callback runs
   std::function<void(Lane)> wake_;
   std::function<void(const CatalogChange&)> hear_;

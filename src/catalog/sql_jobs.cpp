@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs: claimed by one conditional step under a growing fence, so that two workers never hold one.
+#include <algorithm>
 #include <format>
-#include <mutex>
+#include <tuple>
 
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_rows.hpp"
@@ -49,54 +50,59 @@ Result<void> SqlCatalog::enqueue(JobKind kind, std::string_view key, std::string
 Result<std::vector<Job>> SqlCatalog::claim_jobs(Lane lane, std::size_t limit,
                                                 std::chrono::milliseconds lease) {
   // Most claims find nothing, and a read disturbs nobody.
-  TRY(const auto due, next_due(lane));
-  if (!due || due->count() > 0) return std::vector<Job>{};
+  TRY(auto first, first_due(lane));
+  for (; first && first->wait.count() == 0 && first->attempts >= attempts_max;) {
+    TRY_VOID(bury_lost(first->id));
+    TRY(first, first_due(lane));
+  }
+  if (!first || first->wait.count() > 0) return std::vector<Job>{};
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<std::vector<Job>> {
-    TRY(auto jobs, query_all(tx.db,
-                             select_jobs(std::format("lane = $1 AND due_at <= $2 "
-                                                     "ORDER BY due_at LIMIT $3 {}",
-                                                     tx.dialect.skip_locked)),
-                             {to_string(lane), tx.now, limit}, read_job));
-    std::vector<Job> claimed;
-    for (Job& job : jobs) {
-      if (job.attempts >= attempts_max) {
-        TRY_VOID(bury_job(tx, job, died));
-        continue;
-      }
-      ++job.attempts;
-      ++job.fence;
-      job.state = JobState::running;
-      job.lease_until = tx.now + lease;
-      TRY_VOID(
-          tx.db.execute("UPDATE job SET state = 'running', attempts = $1, fence = $2, "
-                        "due_at = $3 WHERE id = $4",
-                        {job.attempts, job.fence, job.lease_until, job.id}));
-      claimed.push_back(std::move(job));
-    }
-    return claimed;
+    // Picked once: as a mere subquery it might be run again, and pick others.
+    const std::string sql = std::format(
+        "WITH due AS MATERIALIZED (SELECT id FROM job WHERE lane = $1 AND due_at <= $2 "
+        "AND attempts < {} ORDER BY due_at LIMIT $3 {}) "
+        "UPDATE job SET state = 'running', attempts = attempts + 1, fence = fence + 1, "
+        "due_at = $4 WHERE id IN (SELECT id FROM due) RETURNING {}",
+        attempts_max, tx.dialect.skip_locked, job_columns);
+    TRY(auto jobs,
+        query_all(tx.db, sql, {to_string(lane), tx.now, limit, tx.now + lease}, read_job));
+    std::ranges::sort(jobs, {}, [](const Job& job) { return std::tie(job.run_after, job.id); });
+    return jobs;
+  });
+}
+
+/// A job whose lease ran out at its last attempt.
+Result<void> SqlCatalog::bury_lost(std::string_view id) {
+  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
+    TRY(const auto job,
+        hold_job(tx, "id = $1 AND due_at <= $2 AND attempts >= $3", {id, tx.now, attempts_max}));
+    return job ? bury_job(tx, *job, died) : Result<void>{};
   });
 }
 
 Result<void> SqlCatalog::extend_lease(const JobLease& lease, std::chrono::milliseconds by) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    TRY_VOID(require_lease(tx, lease));
-    TRY_VOID(
-        tx.db.execute("UPDATE job SET due_at = $1 WHERE id = $2", {tx.now + by, lease.job_id}));
-    return {};
+    TRY(const auto extended,
+        tx.db.execute(
+            "UPDATE job SET due_at = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
+            {lease.job_id, lease.fence, tx.now + by}));
+    return extended > 0 ? Result<void>{} : lease_is_over(lease);
   });
 }
 
 Result<void> SqlCatalog::complete_job(const JobLease& lease) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY_VOID(require_lease(tx, lease));
-    return remove_job(tx, lease.job_id);
+    TRY(const auto removed,
+        tx.db.execute("DELETE FROM job WHERE id = $1 AND fence = $2 AND state = 'running'",
+                      {lease.job_id, lease.fence}));
+    return removed > 0 ? Result<void>{} : lease_is_over(lease);
   });
 }
 
 Result<void> SqlCatalog::fail_job(const JobLease& lease, const Error& reason,
                                   std::chrono::milliseconds delay) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY(const Job job, require_lease(tx, lease));
+    TRY(const Job job, require_lease_and_asset(tx, lease));
     TRY_VOID(abandon_purge(tx, job));
     if (job.attempts >= attempts_max) return bury_job(tx, job, reason);
     return make_ready(tx, job, tx.now + delay, job.attempts,
@@ -106,47 +112,37 @@ Result<void> SqlCatalog::fail_job(const JobLease& lease, const Error& reason,
 
 Result<void> SqlCatalog::put_back_job(const JobLease& lease, std::chrono::milliseconds delay) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    TRY(const Job job, require_lease(tx, lease));
+    TRY(const Job job, require_lease_and_asset(tx, lease));
     TRY_VOID(abandon_purge(tx, job));
     return make_ready(tx, job, tx.now + delay, std::max(0, job.attempts - 1), job.last_error);
   });
 }
 
-Result<std::optional<std::chrono::milliseconds>> SqlCatalog::next_due(Lane lane) {
+Result<std::optional<SqlCatalog::FirstDue>> SqlCatalog::first_due(Lane lane) {
   using std::chrono::milliseconds;
   return read([&](Connection& db) {
-    return query_one(
-        db, "SELECT due_at FROM job WHERE lane = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1",
-        {to_string(lane)}, [&](const Row& row) -> Result<milliseconds> {
-          const auto wait = Timestamp{milliseconds{row.integer(0)}} - clock_.now();
-          return std::max(wait, milliseconds{0});
-        });
+    return query_one(db,
+                     "SELECT id, attempts, due_at FROM job WHERE lane = $1 AND due_at IS NOT NULL "
+                     "ORDER BY due_at LIMIT 1",
+                     {to_string(lane)}, [&](const Row& row) -> Result<FirstDue> {
+                       Columns columns(row);
+                       FirstDue first;
+                       first.id = columns.text();
+                       first.attempts = columns.integer<int>();
+                       first.wait = std::max(columns.time() - clock_.now(), milliseconds{0});
+                       return first;
+                     });
   });
 }
 
-void SqlCatalog::on_job_ready(std::function<void(Lane)> wake) {
-  const std::unique_lock lock(listeners_mutex_);
-  wake_ = std::move(wake);
-}
-
-void SqlCatalog::wake(Lane lane) {
-  const std::shared_lock lock(listeners_mutex_);
-  if (wake_) wake_(lane);
-}
-
-void SqlCatalog::on_change(std::function<void(const CatalogChange&)> hear) {
-  const std::unique_lock lock(listeners_mutex_);
-  hear_ = std::move(hear);
-}
-
-void SqlCatalog::tell(const CatalogChange& change) {
-  const std::shared_lock lock(listeners_mutex_);
-  if (hear_) hear_(change);
+Result<std::optional<std::chrono::milliseconds>> SqlCatalog::next_due(Lane lane) {
+  TRY(const auto first, first_due(lane));
+  return first.transform([](const FirstDue& due) { return due.wait; });
 }
 
 Result<Page<Job>> SqlCatalog::list_jobs(const JobFilter& filter, std::string_view cursor,
                                         std::size_t limit) {
-  return read([&](Connection& db) -> Result<Page<Job>> {
+  return read_lagging([&](Connection& db) -> Result<Page<Job>> {
     // Ids sort by the time they were made, so the last id of a page is its cursor. The state stands
     // in the text, so that the index of the dead can serve.
     const std::string which =
@@ -164,7 +160,7 @@ Result<Page<Job>> SqlCatalog::list_jobs(const JobFilter& filter, std::string_vie
 
 Result<void> SqlCatalog::retry_job(std::string_view id) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
-    TRY(const auto job, query_one(tx.db, select_jobs("id = $1"), {id}, read_job));
+    TRY(const auto job, hold_job(tx, "id = $1", {id}));
     if (!job) return fail(ErrorCode::job_not_found, std::format("No job is {}.", id));
     if (job->state != JobState::dead)
       return fail(
@@ -173,7 +169,7 @@ Result<void> SqlCatalog::retry_job(std::string_view id) {
     if (job->kind == JobKind::inspect) {
       const auto asset_id = AssetId::parse(job->asset_id);
       if (!asset_id) return bad_row("a job's asset");
-      TRY(auto head, require_asset(tx.db, *asset_id));
+      TRY(auto head, hold_asset(tx, *asset_id, Hold::update));
       if (head.state == AssetState::metadata_failed)
         TRY_VOID(move_asset(tx, head, AssetState::ingested));
     }
@@ -182,7 +178,7 @@ Result<void> SqlCatalog::retry_job(std::string_view id) {
 }
 
 Result<std::vector<JobCount>> SqlCatalog::count_jobs() {
-  return read([&](Connection& db) {
+  return read_lagging([&](Connection& db) {
     return query_all(db, "SELECT lane, state, COUNT(*) FROM job GROUP BY lane, state", {},
                      read_count);
   });

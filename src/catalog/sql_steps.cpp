@@ -29,16 +29,29 @@ std::string_view reason_of(AssetState from, AssetState to) {
   return "";
 }
 
+constexpr std::string_view select_head =
+    "SELECT asset_no, digest, state, purge_epoch, purging FROM asset WHERE id = $1";
+
+constexpr std::string_view under_lease = "id = $1 AND fence = $2 AND state = 'running'";
+
 }  // namespace
 
-Result<std::optional<AssetHead>> find_head(Connection& db, const AssetId& id) {
-  return query_one(db,
-                   "SELECT asset_no, digest, state, purge_epoch, purging FROM asset WHERE id = $1",
-                   {id.text()}, read_head);
+std::unexpected<Error> lease_is_over(const JobLease& lease) {
+  return fail(ErrorCode::lease_lost, "The job's lease is over.",
+              std::format("job {}, fence {}", lease.job_id, lease.fence));
 }
 
-Result<AssetHead> require_asset(Connection& db, const AssetId& id) {
-  TRY(auto head, find_head(db, id));
+Result<std::optional<AssetHead>> find_head(Connection& db, const AssetId& id) {
+  return query_one(db, select_head, {id.text()}, read_head);
+}
+
+Result<std::optional<AssetHead>> hold_head(Transaction& tx, const AssetId& id, Hold hold) {
+  const std::string_view how = hold == Hold::share ? tx.dialect.for_share : tx.dialect.for_update;
+  return query_one(tx.db, std::format("{} {}", select_head, how), {id.text()}, read_head);
+}
+
+Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold) {
+  TRY(auto head, hold_head(tx, id, hold));
   if (!head || head->state == AssetState::deleted)
     return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
   return *head;
@@ -79,15 +92,14 @@ Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
   return {};
 }
 
-Result<void> note_variants_gone(Transaction& tx, const AssetId& id) {
-  TRY(auto head, find_head(tx.db, id));
-  if (!head || head->state != AssetState::variants_ready) return {};
+Result<void> note_variants_gone(Transaction& tx, AssetHead& head) {
+  if (head.state != AssetState::variants_ready) return {};
   TRY(const auto left, query_one(tx.db,
                                  "SELECT 1 FROM variant WHERE asset_no = $1 "
                                  "AND blob_key IS NOT NULL LIMIT 1",
-                                 {head->no}, read_integer));
+                                 {head.no}, read_integer));
   if (left) return {};
-  return move_asset(tx, *head, AssetState::metadata_ready);
+  return move_asset(tx, head, AssetState::metadata_ready);
 }
 
 Result<void> add_job(Transaction& tx, JobKind kind, std::string_view key, std::string_view asset_id,
@@ -113,13 +125,26 @@ std::string asset_job_key(JobKind kind, const AssetId& id) {
 }
 
 Result<Job> require_lease(Transaction& tx, const JobLease& lease) {
-  static const std::string sql = std::format(
-      "SELECT {} FROM job WHERE id = $1 AND fence = $2 AND state = 'running'", job_columns);
+  const std::string sql = std::format("SELECT {} FROM job WHERE {} {}", job_columns, under_lease,
+                                      tx.dialect.for_update);
   TRY(auto job, query_one(tx.db, sql, {lease.job_id, lease.fence}, read_job));
-  if (!job)
-    return fail(ErrorCode::lease_lost, "The job's lease is over.",
-                std::format("job {}, fence {}", lease.job_id, lease.fence));
+  if (!job) return lease_is_over(lease);
   return *std::move(job);
+}
+
+Result<Job> require_lease_and_asset(Transaction& tx, const JobLease& lease) {
+  TRY(auto job, hold_job(tx, under_lease, {lease.job_id, lease.fence}));
+  if (!job) return lease_is_over(lease);
+  return *std::move(job);
+}
+
+Result<std::optional<Job>> hold_job(Transaction& tx, std::string_view where, Values values) {
+  const std::string sql = std::format("SELECT {} FROM job WHERE {}", job_columns, where);
+  // Looked at first, for its asset has to be held before it.
+  TRY(const auto seen, query_one(tx.db, sql, values, read_job));
+  if (!seen) return std::nullopt;
+  if (const auto id = AssetId::parse(seen->asset_id)) TRY_VOID(hold_head(tx, *id, Hold::update));
+  return query_one(tx.db, std::format("{} {}", sql, tx.dialect.for_update), values, read_job);
 }
 
 Result<void> remove_job(Transaction& tx, std::string_view job_id) {
@@ -131,7 +156,7 @@ Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
   // A job without an asset of ours dies as any other; an error here would stop its whole lane.
   const auto id = AssetId::parse(job.asset_id);
   if (job.kind == JobKind::inspect && id) {
-    TRY(auto head, find_head(tx.db, *id));
+    TRY(auto head, hold_head(tx, *id, Hold::update));
     if (!head || head->state == AssetState::deleted) return remove_job(tx, job.id);
     if (head->state == AssetState::ingested || head->state == AssetState::dedup_check)
       TRY_VOID(move_asset(tx, *head, AssetState::metadata_failed, &reason));

@@ -28,8 +28,16 @@ struct AssetHead {
   bool purging = false;
 };
 Result<std::optional<AssetHead>> find_head(Connection& db, const AssetId& id);
+
+/// What a transaction decides on it holds, from the moment it looks until it ends: an asset's row
+/// for `share` where it only has to stay as it is (many may), for `update` where it is going to
+/// change. Everything that belongs to an asset (uploads, events, media, variants, its jobs) is held
+/// by way of the asset's row. Order: an asset before its jobs, and one asset at a time but for a
+/// few maintenance steps, so that no two transactions wait for each other.
+enum class Hold : std::uint8_t { share, update };
+Result<std::optional<AssetHead>> hold_head(Transaction& tx, const AssetId& id, Hold hold);
 /// asset_not_found where there is none, or it is DELETED.
-Result<AssetHead> require_asset(Connection& db, const AssetId& id);
+Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold);
 
 /// One conditional UPDATE, and its event with the table's reason and `detail` after it. `failure`
 /// is stored with METADATA_FAILED. illegal_transition where the table has no such step, or the
@@ -38,16 +46,23 @@ Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to,
                         const Error* failure = nullptr);
 Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
                        std::optional<AssetState> from, AssetState to, std::string_view because);
-/// VARIANTS_READY → METADATA_READY where no variant is left.
-Result<void> note_variants_gone(Transaction& tx, const AssetId& id);
+/// VARIANTS_READY → METADATA_READY where no variant is left. The asset is held for update.
+Result<void> note_variants_gone(Transaction& tx, AssetHead& head);
 
 /// Nothing where a job with that key exists. Wakes the lane.
 Result<void> add_job(Transaction& tx, JobKind kind, std::string_view key, std::string_view asset_id,
                      Timestamp run_after);
 Result<void> remove_job_by_key(Transaction& tx, std::string_view key);
 std::string asset_job_key(JobKind kind, const AssetId& id);
-/// The job under lease; lease_lost where it is gone, was taken over or is not running.
+/// The job under lease, held; lease_lost where it is gone, was taken over or is not running. Its
+/// asset is held already, or not needed.
 Result<Job> require_lease(Transaction& tx, const JobLease& lease);
+/// The same with its asset, where it has one, held for update.
+Result<Job> require_lease_and_asset(Transaction& tx, const JobLease& lease);
+/// The job that the condition on `job` names, held, with its asset; nothing where there is none
+/// (any more).
+Result<std::optional<Job>> hold_job(Transaction& tx, std::string_view where, Values values);
+std::unexpected<Error> lease_is_over(const JobLease& lease);
 Result<void> remove_job(Transaction& tx, std::string_view job_id);
 /// The end of a job that has used up its attempts: dead, and an inspect job's asset is
 /// METADATA_FAILED; removed where its asset is deleted.

@@ -36,6 +36,24 @@ Result<void> begin_story(Transaction& tx, std::int64_t asset_no, const AssetId& 
   return add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now);
 }
 
+/// A deleted asset is held for the update that brings it back, any other for share, so that many
+/// uploads of it need not wait for one another.
+Result<AssetHead> hold_for_upload(Transaction& tx, const AssetId& id) {
+  TRY(const auto seen, find_head(tx.db, id));
+  const bool deleted = seen && seen->state == AssetState::deleted;
+  TRY(auto head, hold_head(tx, id, deleted ? Hold::update : Hold::share));
+  if (!head) return bad_row("an asset that exists");
+  // Deleted between the two looks: held for share it cannot be brought back without a fight.
+  if (!deleted && head->state == AssetState::deleted) head->purging = true;
+  return *head;
+}
+
+Result<void> bring_back(Transaction& tx, AssetHead& head, const AssetId& id) {
+  TRY_VOID(move_asset(tx, head, AssetState::ingested));
+  TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::expire, id)));
+  return add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now);
+}
+
 Result<std::optional<std::int64_t>> insert_asset(Transaction& tx, const AssetId& id,
                                                  const Digest& digest, std::uint64_t bytes,
                                                  AssetState state) {
@@ -62,7 +80,7 @@ Result<std::optional<Recorded>> SqlCatalog::record_existing(const NewUpload& upl
   using Outcome = Result<std::optional<Recorded>>;
   return write(Durability::durable, [&](Transaction& tx) -> Outcome {
     const AssetId id = AssetId::of(upload.digest);
-    TRY(const auto head, find_head(tx.db, id));
+    TRY(const auto head, hold_head(tx, id, Hold::share));
     if (!head || head->state == AssetState::deleted) return std::nullopt;
     require_same_content(*head, upload.digest);
     TRY(auto upload_id, add_upload(tx, head->no, upload));
@@ -82,16 +100,12 @@ Result<std::optional<Recorded>> SqlCatalog::record_published(const NewUpload& up
     if (created) {
       TRY_VOID(begin_story(tx, asset_no, id));
     } else {
-      TRY(auto head, find_head(tx.db, id));
-      if (!head) return bad_row("an asset that exists");
-      require_same_content(*head, upload.digest);
-      asset_no = head->no;
-      if (head->state == AssetState::deleted) {
-        if (head->purging || head->purge_epoch != purge_epoch) return std::nullopt;
-        TRY_VOID(move_asset(tx, *head, AssetState::ingested));
-        TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::expire, id)));
-        TRY_VOID(
-            add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now));
+      TRY(auto head, hold_for_upload(tx, id));
+      require_same_content(head, upload.digest);
+      asset_no = head.no;
+      if (head.state == AssetState::deleted) {
+        if (head.purging || head.purge_epoch != purge_epoch) return std::nullopt;
+        TRY_VOID(bring_back(tx, head, id));
         created = true;
       }
     }
@@ -104,7 +118,7 @@ Result<std::optional<Recorded>> SqlCatalog::record_published(const NewUpload& up
 Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view upload_id,
                                         std::chrono::milliseconds purge_after) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<bool> {
-    TRY(auto head, require_asset(tx.db, id));
+    TRY(auto head, hold_asset(tx, id, Hold::update));
     if (!upload_id.empty()) {
       TRY(const auto removed, tx.db.execute("DELETE FROM upload WHERE asset_no = $1 AND id = $2",
                                             {head.no, upload_id}));
@@ -153,7 +167,7 @@ Result<bool> SqlCatalog::adopt_orphan(const Digest& digest, std::uint64_t bytes)
       TRY_VOID(add_event(tx, *fresh, 1, std::nullopt, AssetState::deleted,
                          "its bytes were found without an owner"));
     } else {
-      TRY(const auto head, find_head(tx.db, id));
+      TRY(const auto head, hold_head(tx, id, Hold::update));
       if (!head || head->state != AssetState::deleted) return false;
     }
     TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(), tx.now));

@@ -2,6 +2,7 @@
 // Variants and the leases to make them. A row without a blob is a lease; its fence only grows, and
 // what is stored has to come under the newest. Leases that end leave no row, whatever recipes are
 // asked for; so a new row's fence begins at the time, above those of its predecessors.
+#include <algorithm>
 #include <format>
 #include <random>
 
@@ -10,6 +11,8 @@
 
 namespace calotype {
 namespace {
+
+constexpr std::size_t touch_batch = 256;
 
 constexpr std::string_view this_variant =
     "asset_no = (SELECT asset_no FROM asset WHERE id = $1) AND recipe = $2 AND version = $3";
@@ -34,20 +37,35 @@ std::int64_t first_fence(Timestamp now) {
          static_cast<std::int64_t>(random() & 0xfffff);
 }
 
-struct Expired {
-  std::int64_t asset_no = 0;
-  std::string asset_id, recipe, version, blob_key;
-};
+Result<void> note_accesses(Transaction& tx, std::span<const VariantCatalog::Access> accesses) {
+  static const std::string sql = std::format(
+      "UPDATE variant SET last_access_at = $4 WHERE {} AND last_access_at < $4", this_variant);
+  for (const auto& [key, at] : accesses)
+    TRY_VOID(tx.db.execute(sql, {key.asset_id.text(), key.recipe, key.version, at}));
+  return {};
+}
 
-Result<Expired> read_expired(const Row& row) {
+Result<VariantKey> read_expired(const Row& row) {
   Columns columns(row);
-  Expired expired;
-  expired.asset_no = columns.integer();
-  expired.asset_id = columns.text();
-  expired.recipe = columns.text();
-  expired.version = columns.text();
-  expired.blob_key = columns.text();
-  return expired;
+  const auto id = AssetId::parse(columns.view());
+  if (!id) return bad_row("an asset's id");
+  std::string recipe = columns.text();
+  return VariantKey{*id, std::move(recipe), columns.text()};
+}
+
+/// False where somebody wanted or dropped it meanwhile.
+Result<bool> expire_variant(Transaction& tx, const VariantKey& variant, Timestamp before) {
+  TRY(auto head, hold_head(tx, variant.asset_id, Hold::update));
+  if (!head) return false;
+  TRY(const auto blob_key,
+      query_one(tx.db,
+                "DELETE FROM variant WHERE asset_no = $1 AND recipe = $2 AND version = $3 "
+                "AND blob_key IS NOT NULL AND last_access_at < $4 RETURNING blob_key",
+                {head->no, variant.recipe, variant.version, before}, read_text));
+  if (!blob_key) return false;
+  TRY_VOID(add_garbage(tx, *blob_key));
+  TRY_VOID(note_variants_gone(tx, *head));
+  return true;
 }
 
 }  // namespace
@@ -57,7 +75,7 @@ Result<std::optional<VariantRow>> SqlCatalog::find_variant(const VariantKey& key
 }
 
 Result<std::vector<VariantRow>> SqlCatalog::variants_of(const AssetId& id) {
-  return read([&](Connection& db) {
+  return read_lagging([&](Connection& db) {
     static const std::string sql = std::format(
         "SELECT {} FROM variant v JOIN asset a USING (asset_no) WHERE a.id = $1 "
         "AND v.blob_key IS NOT NULL ORDER BY v.recipe, v.version",
@@ -70,7 +88,7 @@ Result<std::variant<VariantRow, VariantLease, VariantCatalog::Busy>> SqlCatalog:
     const VariantKey& key, std::chrono::milliseconds lease) {
   using Outcome = Result<std::variant<VariantRow, VariantLease, Busy>>;
   return write(Durability::relaxed, [&](Transaction& tx) -> Outcome {
-    TRY(const auto head, require_asset(tx.db, key.asset_id));
+    TRY(const auto head, hold_asset(tx, key.asset_id, Hold::share));
     if (head.state != AssetState::metadata_ready && head.state != AssetState::variants_ready)
       return fail(ErrorCode::asset_not_found, "The asset has no metadata any more.");
     TRY(auto stored, load_variant(tx.db, key));
@@ -85,6 +103,9 @@ Result<std::variant<VariantRow, VariantLease, VariantCatalog::Busy>> SqlCatalog:
                    first_fence(tx.now)},
                   read_integer));
     if (fence) return VariantLease{key, *fence};
+    // Stored by another program between the two statements.
+    TRY(stored, load_variant(tx.db, key));
+    if (stored) return *std::move(stored);
     TRY(const auto until,
         query_one(tx.db, std::format("SELECT lease_until FROM variant WHERE {}", this_variant),
                   {key.asset_id.text(), key.recipe, key.version}, read_integer));
@@ -100,7 +121,7 @@ Result<void> SqlCatalog::store_variant(const VariantLease& lease, const VariantR
       tx.commit_anyway = true;
       return error;
     };
-    TRY(auto head, find_head(tx.db, lease.key.asset_id));
+    TRY(auto head, hold_head(tx, lease.key.asset_id, Hold::update));
     const bool ready = head && (head->state == AssetState::metadata_ready ||
                                 head->state == AssetState::variants_ready);
     if (!ready) return refuse(fail(ErrorCode::asset_not_found, "The asset is gone."));
@@ -147,46 +168,48 @@ Result<void> SqlCatalog::extend_variant(const VariantLease& lease, std::chrono::
 }
 
 Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses) {
-  return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    static const std::string sql = std::format(
-        "UPDATE variant SET last_access_at = $4 WHERE {} AND last_access_at < $4", this_variant);
-    for (const Access& access : accesses)
-      TRY_VOID(tx.db.execute(
-          sql, {access.key.asset_id.text(), access.key.recipe, access.key.version, access.at}));
-    return {};
-  });
+  // In one order everywhere, or two programs that note the same variants would wait for each other.
+  std::vector<Access> ordered(accesses.begin(), accesses.end());
+  std::ranges::sort(ordered, {}, &Access::key);
+  std::span<const Access> rest(ordered);
+  while (!rest.empty()) {
+    const auto batch = rest.first(std::min(touch_batch, rest.size()));
+    rest = rest.subspan(batch.size());
+    TRY_VOID(write(Durability::relaxed, [&](Transaction& tx) { return note_accesses(tx, batch); }));
+  }
+  return {};
 }
 
 Result<std::size_t> SqlCatalog::expire_variants(Timestamp before, std::size_t limit) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<std::size_t> {
     TRY(const auto expired,
         query_all(tx.db,
-                  "SELECT v.asset_no, a.id, v.recipe, v.version, v.blob_key FROM variant v "
+                  "SELECT a.id, v.recipe, v.version FROM variant v "
                   "JOIN asset a USING (asset_no) WHERE v.blob_key IS NOT NULL "
                   "AND v.last_access_at < $1 ORDER BY v.last_access_at LIMIT $2",
                   {before, limit}, read_expired));
-    for (const Expired& variant : expired) {
-      TRY_VOID(add_garbage(tx, variant.blob_key));
-      TRY_VOID(
-          tx.db.execute("DELETE FROM variant WHERE asset_no = $1 AND recipe = $2 AND version = $3",
-                        {variant.asset_no, variant.recipe, variant.version}));
-      TRY_VOID(note_variants_gone(tx, *AssetId::parse(variant.asset_id)));
+    std::size_t removed = 0;
+    for (const VariantKey& variant : expired) {
+      TRY(const bool gone, expire_variant(tx, variant, before));
+      removed += gone ? 1 : 0;
     }
     // Leases whose holders died without a restart.
     TRY_VOID(
         tx.db.execute("DELETE FROM variant WHERE blob_key IS NULL AND lease_until < $1", {before}));
-    return expired.size();
+    return removed;
   });
 }
 
 Result<void> SqlCatalog::drop_variant(const VariantKey& key) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY(auto head, hold_head(tx, key.asset_id, Hold::update));
+    if (!head) return {};
     TRY(const auto stored, load_variant(tx.db, key));
     if (!stored) return {};
     TRY_VOID(add_garbage(tx, stored->blob_key));
     TRY_VOID(tx.db.execute(std::format("DELETE FROM variant WHERE {}", this_variant),
                            {key.asset_id.text(), key.recipe, key.version}));
-    return note_variants_gone(tx, key.asset_id);
+    return note_variants_gone(tx, *head);
   });
 }
 

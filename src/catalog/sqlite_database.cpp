@@ -21,9 +21,16 @@ constexpr Dialect sqlite_dialect{
     .identity = "INTEGER PRIMARY KEY",
     .integer = "INTEGER",
     .bytes = "BLOB",
+    .text = "TEXT",
     .table = "STRICT",
     .keyed_table = "STRICT, WITHOUT ROWID",
-    .skip_locked = "",    // one writer: nobody else is claiming
+    .queue_table = "STRICT, WITHOUT ROWID",
+    // One writer: there is nobody else to keep still, or to tell.
+    .for_update = "",
+    .for_share = "",
+    .skip_locked = "",
+    .lock_schema = "",
+    .notify = "",
     .after_filling = "",  // a rowid is the greatest and one
 };
 

@@ -37,6 +37,23 @@ Result<std::string> folder_of(const Settings& settings) {
   return url.substr(scheme.size());
 }
 
+}  // namespace
+
+CatalogSettings catalog_settings(const Settings& settings) {
+  CatalogSettings catalog;
+  catalog.url = settings.catalog_url();
+  catalog.replica_url = settings.text("catalog.replica");
+  catalog.listen_url = settings.text("catalog.listen");
+  catalog.pool_size = settings.whole("catalog.pool_size");
+  catalog.pool_wait_max = settings.duration("catalog.pool_wait_max");
+  catalog.connect_timeout = settings.duration("catalog.connect_timeout");
+  catalog.transaction_timeout = settings.duration("catalog.transaction_timeout");
+  catalog.replica_lag_max = settings.duration("catalog.replica_lag_max");
+  return catalog;
+}
+
+namespace {
+
 int small(std::uint64_t number) {
   return static_cast<int>(number);
 }
@@ -97,7 +114,7 @@ Result<HttpSettings> http_settings(const Settings& settings) {
 Result<AppSettings> app_settings(const Settings& settings) {
   AppSettings app;
   app.data = settings.text("data");
-  app.catalog.url = settings.catalog_url();
+  app.catalog = catalog_settings(settings);
   TRY(app.blobs.folder, folder_of(settings));
   app.blobs.free_bytes_min = settings.bytes("ingest.free_bytes_min");
   app.render = render_settings(settings);

@@ -9,5 +9,7 @@ namespace calotype {
 
 /// bad_config, naming the setting.
 Result<AppSettings> app_settings(const Settings& settings);
+/// What app_settings says of the catalog.
+CatalogSettings catalog_settings(const Settings& settings);
 
 }  // namespace calotype

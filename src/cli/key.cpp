@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "catalog/open_catalog.hpp"
+#include "cli/app_settings.hpp"
 #include "cli/commands.hpp"
 #include "cli/text_table.hpp"
 #include "http/api_key.hpp"
@@ -27,9 +28,7 @@ Result<json::value> create_on_catalog(const KeyCreateCommand& command) {
     return fail(ErrorCode::bad_config,
                 "The data folder " + settings.text("data") + " cannot be made: " + error.message());
   const SystemClock clock;
-  CatalogSettings catalog_settings;
-  catalog_settings.url = settings.catalog_url();
-  TRY(const auto catalog, open_catalog(catalog_settings, clock));
+  TRY(const auto catalog, open_catalog(catalog_settings(settings), clock));
   const NewApiKey made = make_api_key();
   TRY(const ApiKeyRow row, catalog->create_key(command.name, command.scopes, made.hash));
   return json::object{{"id", row.id},

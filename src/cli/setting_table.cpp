@@ -18,8 +18,28 @@ constexpr std::uint64_t year_ms = 365 * day_ms;
 
 constexpr std::array table = {
     SettingSpec{"data", text, "data", "The folder of everything that is kept. One server owns it."},
-    SettingSpec{"catalog", text, "", "The catalog, as sqlite:PATH. Empty: catalog.db in data."},
+    SettingSpec{"catalog", text, "",
+                "The catalog, as sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME. Empty: "
+                "catalog.db in data."},
     SettingSpec{"blobs", text, "", "The bytes, as folder:PATH. Empty: blobs in data."},
+
+    SettingSpec{"catalog.replica", text, "",
+                "PostgreSQL: a streaming replica for lists that may lag. Empty: none."},
+    SettingSpec{"catalog.listen", text, "",
+                "PostgreSQL: the server itself, where catalog is a pooler's. Empty: catalog."},
+    SettingSpec{"catalog.pool_size", whole, "16",
+                "PostgreSQL: connections of this program, and as many again to a replica.", 1,
+                1'000},
+    SettingSpec{"catalog.pool_wait_max", duration, "5s",
+                "PostgreSQL: for a connection to become free; past it the answer is 503.", 1,
+                day_ms},
+    SettingSpec{"catalog.connect_timeout", duration, "5s",
+                "PostgreSQL: for a connection to be made.", 1, day_ms},
+    SettingSpec{"catalog.transaction_timeout", duration, "10s",
+                "PostgreSQL: for a transaction, with all that has to be repeated of it.", 10,
+                day_ms},
+    SettingSpec{"catalog.replica_lag_max", duration, "5s",
+                "PostgreSQL: a replica that is further behind is not asked.", 1, day_ms},
 
     SettingSpec{"http.listen", text, "127.0.0.1:8080",
                 "HOST:PORT. Port 0 takes a free one. Elsewhere than loopback it needs API keys."},

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "asset/parameter.hpp"
+#include "base/url.hpp"
 #include "cli/settings_file.hpp"
 
 namespace calotype {
@@ -185,7 +186,7 @@ std::vector<Settings::Effective> Settings::effective() const {
     if (spec.secret && !shown.empty()) shown = "********";
     if (spec.key == "catalog") shown = catalog_url();
     if (spec.key == "blobs") shown = blobs_url();
-    out.push_back({std::string(spec.key), shown, value.source, spec.help});
+    out.push_back({std::string(spec.key), without_password(shown), value.source, spec.help});
   }
   for (const auto& [name, value] : preset_values_)
     out.push_back(

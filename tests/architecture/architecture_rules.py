@@ -86,6 +86,7 @@ TEST_EDGES = {
 IMPLEMENTATIONS = {
     "blobs/f*.hpp": "others see blobs/blob_store.hpp",
     "catalog/sql*.hpp": "others see catalog/catalog.hpp",
+    "catalog/pg_*.hpp": "others see catalog/catalog.hpp",
     "catalog/database.hpp": "others see catalog/catalog.hpp",
     "catalog/migrations.hpp": "others see catalog/catalog.hpp",
     "catalog/open_catalog.hpp": "the engine is chosen once, by whoever composes",
@@ -104,6 +105,7 @@ LIBRARIES = {
     "boost": (set(), "a new part of Boost needs a row here"),
     "openssl": ({"base"}, "hashing and HMAC are base/hash"),
     "sqlite3.h": ({"catalog"}, "the engine is behind the catalog"),
+    "libpq-fe.h": ({"catalog"}, "the engine is behind the catalog"),
     "spdlog": ({"base"}, "logging is base/log"),
     "prometheus": ({"base"}, "metrics are base/metrics"),
     "vips": ({"render/renderer"}, "decoders are never mapped into the server"),

@@ -286,7 +286,7 @@ def test_config_prints_what_a_file_may_say(tmp_path):
     for key, row in said.items():
         if not key.startswith("presets.") and row["value"] != "********":
             value = row["value"]
-            lines.append(f"{key} = {json.dumps(value)}")
+            lines.append(f'"{key}" = {json.dumps(value)}')
     file.write_text("\n".join(lines))
     assert tomllib.loads(file.read_text())
     done = run_command("config", "--json", "--config", file, cwd=tmp_path)
