@@ -6,6 +6,7 @@
 
 #include "app.hpp"
 #include "base/folder_lock.hpp"
+#include "base/url.hpp"
 
 namespace calotype {
 namespace {
@@ -32,13 +33,23 @@ class StopOnSignal {
   std::jthread thread_;
 };
 
-/// "sqlite:./data/catalog.db" and "sqlite:data/catalog.db" are one.
+/// The same for two spellings of one place ("sqlite:./data/catalog.db" and
+/// "sqlite:data/catalog.db"), and without a password, since the target keeps and shows it.
 std::string canonical(const std::string& url) {
   constexpr std::string_view scheme = "sqlite:";
-  if (!url.starts_with(scheme)) return url;
+  if (!url.starts_with(scheme)) return without_password(url);
   std::error_code error;
   const auto path = std::filesystem::weakly_canonical(url.substr(scheme.size()), error);
   return std::string(scheme) + (error ? url.substr(scheme.size()) : path.string());
+}
+
+/// A source that is not there must not be made.
+Result<void> check_source(const std::string& url) {
+  constexpr std::string_view scheme = "sqlite:";
+  if (!url.starts_with(scheme)) return {};
+  const auto path = url.substr(scheme.size());
+  if (std::filesystem::exists(path)) return {};
+  return fail(ErrorCode::bad_config, "There is nothing to move: " + path + " does not exist.");
 }
 
 Result<std::vector<UniqueFd>> lock_both(const AppSettings& from, const AppSettings& to) {
@@ -65,9 +76,7 @@ Result<MigrateStore::Report> migrate_store(
     return fail(ErrorCode::bad_config,
                 "Catalog and blobs are there already. Say where to, for example by --to "
                 "catalog=postgresql://… --to blobs=s3://….");
-  if (!std::filesystem::exists(from.data))
-    return fail(ErrorCode::bad_config,
-                "There is nothing to move: " + from.data.string() + " does not exist.");
+  TRY_VOID(check_source(from.catalog.url));
   TRY(const auto locks, lock_both(from, to));
   const SystemClock clock;
   TRY(const auto from_tables, open_tables(from.catalog, clock));
