@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The catalog alone, on either engine. With 1,000,000 assets against 1,000: uploads recorded a
+second by 64 clients, lookups by id and by hash by one. Jobs: claimed, run (by an empty handler) and
+completed a second by four workers of the server's own runner, against pgbench with four clients
+that run the same two statements, on the same table of the same server."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import Figure, alternate, note
+from subject import run_json
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/servers"))
+
+from postgres import BIN, Postgres  # noqa: E402
+
+LEAST = {"lookup by id": 0.9, "lookup by hash": 0.9, "ingest": 0.8}
+WORKERS = 4
+
+# The runner's two statements for one job, as sql_jobs.cpp has them.
+CLAIM_AND_COMPLETE = """\
+WITH due AS MATERIALIZED (SELECT id FROM job WHERE lane = 'maintenance' AND due_at <= {now}
+ AND attempts < 3 ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+ UPDATE job SET state = 'running', attempts = attempts + 1, fence = fence + 1, due_at = {until}
+ WHERE id IN (SELECT id FROM due) RETURNING id AS job, fence AS fence \\gset
+DELETE FROM job WHERE id = :job AND fence = :fence AND state = 'running';
+"""
+
+FILL_JOBS = """\
+INSERT INTO job (id, kind, lane, key, asset_id, state, attempts, fence, run_after, due_at,
+ last_error, created_at) SELECT 'bench' || lpad(n::text, 21, '0'), 'expire', 'maintenance',
+ 'bench:' || n, '', 'ready', 0, 0, n, n, '', 0 FROM generate_series(1, {count}) n
+"""
+
+
+class Server:
+    """PostgreSQL as the suite runs it, its data on the file system that is measured."""
+
+    def __init__(self, bench):
+        folder = bench.folder / "servers"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="catalog-", dir=folder))
+        self.folder.chmod(0o755)
+        self.postgres = Postgres(self.folder / "postgres")
+
+    def __enter__(self):
+        self.postgres.prepare()
+        self.postgres.launch()
+        self.postgres.ready()
+        return self.postgres
+
+    def __exit__(self, *_):
+        self.postgres.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def sizes(bench, engine, where):
+    assets = 50_000 if bench.quick else 1_000_000
+    note(f"catalog: filling one of {assets} assets on {engine}")
+    said = subprocess.run([bench.tool("catalog_bench"), "compare", str(where), str(assets),
+                           str(bench.rounds(7))], check=True, stdout=subprocess.PIPE, text=True)
+    figures = []
+    for line in said.stdout.splitlines():
+        row = json.loads(line)
+        figures.append(Figure(
+            f"catalog-{row['name'].replace(' ', '-')}-{engine}",
+            f"{row['name']}, {assets:,} assets, {engine}", "1/s", row["ours"], row["reference"],
+            "1,000 assets", LEAST[row["name"]]))
+    return figures
+
+
+def our_jobs(bench, postgres, count):
+    answer = run_json(bench.tool("catalog_bench"), "jobs", postgres.url, "jobs", count, WORKERS)
+    return answer["jobs_per_second"]
+
+
+def pgbench_jobs(postgres, folder, count):
+    """Each client takes its share of what is filled in, so that none finds the queue empty."""
+    postgres.sql(FILL_JOBS.format(count=count), "jobs")
+    script = folder / "jobs.sql"
+    script.write_text(CLAIM_AND_COMPLETE.format(now=10 ** 15, until=2 * 10 ** 15))
+    said = subprocess.run(
+        [BIN / "pgbench", "-n", "-M", "prepared", "-c", str(WORKERS), "-j", str(WORKERS), "-t",
+         str(count // WORKERS), "-f", script, f"{postgres.url}/jobs"],
+        check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    left = postgres.sql("SELECT COUNT(*) FROM job", "jobs")
+    if left != [["0"]]:
+        raise SystemExit(f"bench: pgbench left {left} jobs:\n{said}")
+    return float(next(line for line in said.splitlines() if line.startswith("tps")).split()[2])
+
+
+def jobs(bench, postgres):
+    count = 1_000 if bench.quick else 4_000
+    postgres.sql("CREATE DATABASE jobs")
+    run_json(bench.tool("catalog_bench"), "jobs", postgres.url, "jobs", WORKERS, WORKERS)
+    ours, reference = alternate(
+        bench.rounds(7), lambda _: our_jobs(bench, postgres, count),
+        lambda _: pgbench_jobs(postgres, bench.folder, count))
+    return [Figure("catalog-jobs", f"empty jobs, {WORKERS} workers", "jobs/s", ours, reference,
+                   f"pgbench, {WORKERS} clients, the same two statements", 0.7,
+                   notes={"jobs_a_round": count})]
+
+
+def run(bench):
+    subprocess.run(["ninja", "-C", bench.build, "bin/catalog_bench"], check=True,
+                   stdout=subprocess.DEVNULL)
+    folder = bench.folder / "catalog"
+    shutil.rmtree(folder, ignore_errors=True)
+    figures = sizes(bench, "sqlite", folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with Server(bench) as postgres:
+        os.sync()
+        figures += jobs(bench, postgres)
+        figures += sizes(bench, "postgresql", postgres.url)
+    return figures
