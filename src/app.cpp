@@ -105,7 +105,7 @@ Result<void> App::start_pipeline(const AppSettings& settings) {
   ingest_ = std::make_unique<Ingest>(*catalog_, *blobs_, metrics_, settings.ingest);
   inspect_ = std::make_unique<Inspect>(*catalog_, *blobs_, *renderers_, clock_,
                                        settings.render.inspect_timeout * 2);
-  expire_ = std::make_unique<Expire>(*catalog_, *blobs_);
+  expire_ = std::make_unique<Expire>(*catalog_, *blobs_, settings.jobs.lease);
   scrub_ = std::make_unique<Scrub>(*catalog_, *blobs_, *expire_, clock_, metrics_, settings.scrub);
   deliver_ = std::make_unique<Deliver>(*catalog_, *blobs_, *renderers_, clock_, metrics_,
                                        settings.deliver, settings.render.limits);

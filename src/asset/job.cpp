@@ -22,6 +22,10 @@ std::string_view to_string(Lane lane) {
   switch (lane) {
     case Lane::metadata:
       return "metadata";
+    case Lane::image:
+      return "image";
+    case Lane::video:
+      return "video";
     case Lane::maintenance:
       return "maintenance";
   }
@@ -43,6 +47,12 @@ std::string_view to_string(JobState state) {
 std::optional<JobKind> parse_job_kind(std::string_view text) {
   for (const auto kind : {JobKind::inspect, JobKind::expire, JobKind::scrub})
     if (to_string(kind) == text) return kind;
+  return std::nullopt;
+}
+
+std::optional<Lane> parse_lane(std::string_view text) {
+  for (const auto lane : every_lane)
+    if (to_string(lane) == text) return lane;
   return std::nullopt;
 }
 

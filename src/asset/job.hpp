@@ -4,6 +4,7 @@
 // token that only grows, so that a worker that slept past its lease cannot overwrite its successor.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -19,13 +20,17 @@ enum class JobKind : std::uint8_t {
   expire,   // delete the bytes of a deleted asset
   scrub,    // find bytes that have no owner, and variants that nobody wants
 };
-enum class Lane : std::uint8_t { metadata, maintenance };
+/// Image and video have no kinds of jobs yet: pictures are made while somebody waits.
+enum class Lane : std::uint8_t { metadata, image, video, maintenance };
+inline constexpr std::array every_lane = {Lane::metadata, Lane::image, Lane::video,
+                                          Lane::maintenance};
 enum class JobState : std::uint8_t { ready, running, dead };  // a completed job's row is gone
 
 std::string_view to_string(JobKind kind);
 std::string_view to_string(Lane lane);
 std::string_view to_string(JobState state);
 std::optional<JobKind> parse_job_kind(std::string_view text);
+std::optional<Lane> parse_lane(std::string_view text);
 std::optional<JobState> parse_job_state(std::string_view text);
 
 constexpr Lane lane_of(JobKind kind) {

@@ -9,6 +9,7 @@
 // left out, with fm always last. It is the variant's key in the catalog and stands in its URL.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ enum class Gravity : std::uint8_t {
 };
 
 enum class ImageFormat : std::uint8_t { jpeg, png, webp, avif };
+inline constexpr std::array image_formats = {ImageFormat::jpeg, ImageFormat::png,
+                                             ImageFormat::webp, ImageFormat::avif};
 
 struct Color {
   std::uint8_t red = 0, green = 0, blue = 0, alpha = 255;

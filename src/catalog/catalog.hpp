@@ -70,12 +70,17 @@ class AssetCatalog {
   virtual Result<void> retry_inspection(const AssetId& id) = 0;
 
   /// Begins to purge a DELETED asset's original: raises the epoch; false where it is not DELETED
-  /// (any more). The bytes may be removed between the two calls. Durable, as is finish_purge.
-  virtual Result<bool> begin_purge(const AssetId& id) = 0;
-  virtual Result<void> finish_purge(const AssetId& id) = 0;
+  /// (any more). The bytes may be removed between the two calls. Both check the fence of the expire
+  /// job (lease_lost): a worker that slept must not end its successor's purge. Durable, both.
+  virtual Result<bool> begin_purge(const JobLease& lease, const AssetId& id) = 0;
+  virtual Result<void> finish_purge(const JobLease& lease, const AssetId& id) = 0;
   /// Original bytes without a row (or whose row is DELETED): makes a tombstone where there is none
   /// and enqueues its expire job, so that they go the same way. False where they have an owner.
   virtual Result<bool> adopt_orphan(const Digest& digest, std::uint64_t bytes) = 0;
+
+  /// Assets that became DELETED at `since` or later and are so still, the newest first, at most
+  /// `limit`. Never from a copy that lags.
+  virtual Result<std::vector<Deletion>> deletions_since(Timestamp since, std::size_t limit) = 0;
 };
 
 class VariantCatalog {
@@ -103,7 +108,8 @@ class VariantCatalog {
 
   struct Access {
     VariantKey key;
-    Timestamp at{};
+    Timestamp at{};           // of the last one
+    std::uint64_t count = 1;  // since they were last written down
   };
   virtual Result<void> touch_variants(std::span<const Access> accesses) = 0;  // relaxed
   /// Makes garbage of up to `limit` variants last accessed before then; an asset that loses its

@@ -168,8 +168,11 @@ TEST_P(CatalogConformance, FirstVariantMakesTheAssetReadyAndTheLastExpiryTakesIt
   EXPECT_EQ(catalog_->find_variant(key).value()->blob_key, row.blob_key);
   EXPECT_EQ(catalog_->variants_of(id_of("a"))->size(), 1U);
   clock_.advance(24h);
-  const VariantCatalog::Access access{key, clock_.now()};
-  ASSERT_TRUE(catalog_->touch_variants(std::span(&access, 1)));
+  const VariantCatalog::Access access{key, clock_.now(), 3};
+  const VariantCatalog::Access late{key, clock_.now() - 1h, 2};
+  ASSERT_TRUE(catalog_->touch_variants(std::vector{access, late}));
+  EXPECT_EQ(catalog_->find_variant(key)->value().accesses, 5U);
+  EXPECT_EQ(catalog_->find_variant(key)->value().last_access_at, clock_.now()) << "never back";
   EXPECT_EQ(*catalog_->expire_variants(clock_.now(), 10), 0U) << "somebody wanted it";
   EXPECT_EQ(*catalog_->expire_variants(clock_.now() + 1s, 10), 1U);
   EXPECT_EQ(state_of("a"), AssetState::metadata_ready);
@@ -177,6 +180,43 @@ TEST_P(CatalogConformance, FirstVariantMakesTheAssetReadyAndTheLastExpiryTakesIt
   EXPECT_EQ(catalog_->owned(std::vector{row.blob_key})->size(), 1U) << "until it is removed";
   ASSERT_TRUE(catalog_->forget_garbage(std::vector{row.blob_key}));
   EXPECT_TRUE(catalog_->owned(std::vector{row.blob_key})->empty());
+}
+
+TEST_P(CatalogConformance, LeaseOfAVariantIsExtendedByItsHolderOnly) {
+  record("a");
+  inspect("a");
+  const auto key = key_of("a");
+  const auto first = std::get<VariantLease>(catalog_->claim_variant(key, 8s).value());
+  clock_.advance(6s);
+  ASSERT_TRUE(catalog_->extend_variant(first, 8s));
+  clock_.advance(6s);
+  const auto busy = std::get<VariantCatalog::Busy>(catalog_->claim_variant(key, 8s).value());
+  EXPECT_EQ(busy.until, clock_.now() + 2s);
+  clock_.advance(3s);
+  const auto second = std::get<VariantLease>(catalog_->claim_variant(key, 8s).value());
+  EXPECT_EQ(catalog_->extend_variant(first, 8s).error().code, ErrorCode::lease_lost);
+  ASSERT_TRUE(catalog_->store_variant(second, made(key)));
+  EXPECT_EQ(catalog_->extend_variant(second, 8s).error().code, ErrorCode::lease_lost) << "stored";
+  EXPECT_EQ(catalog_->store_variant(first, made(key)).error().code, ErrorCode::lease_lost);
+}
+
+TEST_P(CatalogConformance, DeletionsAreToldByTheirTimeAndOnlyWhileTheyLast) {
+  record("a");
+  record("b");
+  const Timestamp before = clock_.now();
+  ASSERT_TRUE(*catalog_->delete_uploads(id_of("a"), "", 0s));
+  clock_.advance(5s);
+  ASSERT_TRUE(*catalog_->delete_uploads(id_of("b"), "", 0s));
+  const auto both = catalog_->deletions_since(before, 10).value();
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0].asset_id, id_of("b")) << "the newest first";
+  EXPECT_EQ(both[1].asset_id, id_of("a"));
+  EXPECT_EQ(both[1].at, before);
+  EXPECT_EQ(catalog_->deletions_since(before, 1)->size(), 1U);
+  EXPECT_EQ(catalog_->deletions_since(clock_.now(), 10)->size(), 1U);
+  EXPECT_TRUE(catalog_->deletions_since(clock_.now() + 1ms, 10)->empty());
+  record("b");
+  EXPECT_EQ(catalog_->deletions_since(before, 10)->size(), 1U) << "brought in again";
 }
 
 TEST_P(CatalogConformance, VariantIsMadeByOneAtATimeUnderTheNewestFence) {
@@ -285,15 +325,17 @@ TEST_P(CatalogConformance, PurgeBetweenPublishAndRecordMakesTheUploadPublishAgai
   ASSERT_TRUE(*catalog_->delete_uploads(id_of("a"), "", 0s));
   const auto before = catalog_->presence(digest).value();
   EXPECT_FALSE(before.stored);
-  ASSERT_TRUE(*catalog_->begin_purge(id_of("a")));
+  const JobLease lease = lease_of(claim(Lane::maintenance));
+  ASSERT_TRUE(*catalog_->begin_purge(lease, id_of("a")));
   EXPECT_FALSE(*catalog_->record_published(upload_of("a"), before.purge_epoch)) << "under way";
-  ASSERT_TRUE(catalog_->finish_purge(id_of("a")));
+  ASSERT_TRUE(catalog_->finish_purge(lease, id_of("a")));
   EXPECT_FALSE(*catalog_->record_published(upload_of("a"), before.purge_epoch)) << "intervened";
   const auto after = catalog_->presence(digest).value();
   const auto recorded = catalog_->record_published(upload_of("a"), after.purge_epoch).value();
   ASSERT_TRUE(recorded);
   EXPECT_TRUE(recorded->created);
-  EXPECT_FALSE(*catalog_->begin_purge(id_of("a"))) << "brought in again";
+  EXPECT_EQ(catalog_->begin_purge(lease, id_of("a")).error().code, ErrorCode::lease_lost)
+      << "brought in again, so nobody is to expire it";
   EXPECT_THAT(story("a"), testing::ElementsAre("INGESTED", "DELETED", "INGESTED"));
   inspect("a");
 }

@@ -46,6 +46,7 @@ struct PurgeRace {
   std::string_view content;
   bool bytes = true;  // what the folder would have
   bool purging = false;
+  JobLease lease{};
   std::int64_t epoch = 0;
   bool recorded = false;
 
@@ -62,14 +63,20 @@ struct PurgeRace {
         recorded = catalog.record_published(upload_of(content), epoch)->has_value();
         break;
       case 'x':
-        purging = *catalog.begin_purge(id);
+        begin(id);
         break;
       case 'y':
         if (purging) bytes = false;  // removed
         break;
       default:
-        if (purging) catalog.finish_purge(id).value();
+        if (purging) catalog.finish_purge(lease, id).value();
     }
+  }
+  void begin(const AssetId& id) {
+    const auto jobs = catalog.claim_jobs(Lane::maintenance, 1, 60s).value();
+    if (jobs.empty()) return;  // brought in again: there is nothing to expire
+    lease = {jobs.front().id, jobs.front().fence};
+    purging = catalog.begin_purge(lease, id).value();
   }
 };
 
@@ -102,7 +109,7 @@ TEST_P(CatalogRaces, NoOrderOfUploadAndPurgeLeavesAStoredAssetWithoutItsBytes) {
 TEST_P(CatalogRaces, PurgeWhoseWorkerGaveUpLetsUploadsInAgain) {
   bring("a", AssetState::deleted);
   const Job job = claim(Lane::maintenance);
-  ASSERT_TRUE(*catalog_->begin_purge(id_of("a")));
+  ASSERT_TRUE(*catalog_->begin_purge(lease_of(job), id_of("a")));
   const auto epoch = [&] { return catalog_->presence(Sha256::of(as_bytes("a")))->purge_epoch; };
   EXPECT_FALSE(*catalog_->record_published(upload_of("a"), epoch()));
   const auto during = epoch();
@@ -115,8 +122,8 @@ TEST_P(CatalogRaces, PurgeWhoseWorkerGaveUpLetsUploadsInAgain) {
 
 TEST_P(CatalogRaces, PurgeWhoseLeaseRanOutIsStillUnderWayUntilARestart) {
   bring("a", AssetState::deleted);
-  claim(Lane::maintenance);
-  ASSERT_TRUE(*catalog_->begin_purge(id_of("a")));
+  const Job first = claim(Lane::maintenance);
+  ASSERT_TRUE(*catalog_->begin_purge(lease_of(first), id_of("a")));
   for (int attempt = 1; attempt < attempts_max; ++attempt) {
     clock_.advance(61s);
     claim(Lane::maintenance);
@@ -128,6 +135,24 @@ TEST_P(CatalogRaces, PurgeWhoseLeaseRanOutIsStillUnderWayUntilARestart) {
   EXPECT_FALSE(*catalog_->record_published(upload_of("a"), epoch)) << "its worker may wake up";
   ASSERT_TRUE(catalog_->end_all_leases());
   EXPECT_FALSE(*catalog_->record_published(upload_of("a"), epoch)) << "published during a purge";
+  const auto after = catalog_->presence(Sha256::of(as_bytes("a")))->purge_epoch;
+  EXPECT_TRUE(*catalog_->record_published(upload_of("a"), after));
+}
+
+TEST_P(CatalogRaces, PurgeThatSleptPastItsLeaseNeitherBeginsNorEnds) {
+  bring("a", AssetState::deleted);
+  const Job slept = claim(Lane::maintenance);
+  ASSERT_TRUE(*catalog_->begin_purge(lease_of(slept), id_of("a")));
+  clock_.advance(61s);
+  const Job successor = claim(Lane::maintenance);
+  ASSERT_TRUE(*catalog_->begin_purge(lease_of(successor), id_of("a")));
+  EXPECT_EQ(catalog_->finish_purge(lease_of(slept), id_of("a")).error().code,
+            ErrorCode::lease_lost);
+  EXPECT_EQ(catalog_->begin_purge(lease_of(slept), id_of("a")).error().code, ErrorCode::lease_lost);
+  EXPECT_EQ(catalog_->extend_lease(lease_of(slept), 60s).error().code, ErrorCode::lease_lost);
+  const auto during = catalog_->presence(Sha256::of(as_bytes("a")))->purge_epoch;
+  EXPECT_FALSE(*catalog_->record_published(upload_of("a"), during)) << "still under way";
+  ASSERT_TRUE(catalog_->finish_purge(lease_of(successor), id_of("a")));
   const auto after = catalog_->presence(Sha256::of(as_bytes("a")))->purge_epoch;
   EXPECT_TRUE(*catalog_->record_published(upload_of("a"), after));
 }

@@ -139,9 +139,16 @@ CREATE TABLE filling (
 ) {table};
 )sql";
 
+constexpr std::string_view shared_schema = R"sql(
+-- Servers ask each other's deletions by their time.
+CREATE INDEX asset_deleted ON asset (updated_at) WHERE state = 'DELETED';
+ALTER TABLE variant ADD COLUMN accesses {integer} NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
+    Migration{"deletions by time, counts of accesses", shared_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

@@ -70,6 +70,12 @@ struct VariantRow {
   std::string media_type;
   Timestamp created_at{};
   Timestamp last_access_at{};
+  std::uint64_t accesses = 0;  // about as often as it was served; written down once a minute
+};
+
+struct Deletion {
+  AssetId asset_id;
+  Timestamp at{};
 };
 
 /// What is known of some content before its bytes are published; see Catalog::record_published.

@@ -40,9 +40,10 @@ class SqlCatalog final : public Catalog {
   Result<void> fail_inspection(const JobLease& lease, const AssetId& id,
                                const Error& reason) override;
   Result<void> retry_inspection(const AssetId& id) override;
-  Result<bool> begin_purge(const AssetId& id) override;
-  Result<void> finish_purge(const AssetId& id) override;
+  Result<bool> begin_purge(const JobLease& lease, const AssetId& id) override;
+  Result<void> finish_purge(const JobLease& lease, const AssetId& id) override;
   Result<bool> adopt_orphan(const Digest& digest, std::uint64_t bytes) override;
+  Result<std::vector<Deletion>> deletions_since(Timestamp since, std::size_t limit) override;
 
   Result<std::optional<VariantRow>> find_variant(const VariantKey& key) override;
   Result<std::vector<VariantRow>> variants_of(const AssetId& id) override;

@@ -32,11 +32,10 @@ const Error died{ErrorCode::internal,
 
 Result<JobCount> read_count(const Row& row) {
   Columns columns(row);
-  const std::string_view lane = columns.view();
+  const auto lane = parse_lane(columns.view());
   const auto state = parse_job_state(columns.view());
-  if (!state) return bad_row("a job's state");
-  return JobCount{lane == to_string(Lane::metadata) ? Lane::metadata : Lane::maintenance, *state,
-                  columns.integer<std::uint64_t>()};
+  if (!lane || !state) return bad_row("a job's lane or state");
+  return JobCount{*lane, *state, columns.integer<std::uint64_t>()};
 }
 
 }  // namespace

@@ -91,12 +91,14 @@ Result<VariantRow> read_variant(const Row& row) {
                      .height = 0,
                      .media_type = {},
                      .created_at = {},
-                     .last_access_at = {}};
+                     .last_access_at = {},
+                     .accesses = 0};
   variant.width = columns.integer<std::uint32_t>();
   variant.height = columns.integer<std::uint32_t>();
   variant.media_type = columns.text();
   variant.created_at = columns.time();
   variant.last_access_at = columns.time();
+  variant.accesses = columns.integer<std::uint64_t>();
   return variant;
 }
 

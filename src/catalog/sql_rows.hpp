@@ -27,7 +27,7 @@ Result<AssetRow> read_asset(const Row& row);
 /// Of "variant v JOIN asset a".
 inline constexpr std::string_view variant_columns =
     "a.id, v.recipe, v.version, v.blob_key, v.digest, v.bytes, v.width, v.height, v.media_type, "
-    "v.created_at, v.last_access_at";
+    "v.created_at, v.last_access_at, v.accesses";
 Result<VariantRow> read_variant(const Row& row);
 
 inline constexpr std::string_view job_columns =

@@ -146,8 +146,9 @@ Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view uplo
   });
 }
 
-Result<bool> SqlCatalog::begin_purge(const AssetId& id) {
+Result<bool> SqlCatalog::begin_purge(const JobLease& lease, const AssetId& id) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<bool> {
+    TRY_VOID(require_lease(tx, lease));
     TRY(const auto marked, tx.db.execute("UPDATE asset SET purge_epoch = purge_epoch + 1, "
                                          "purging = 1 WHERE id = $1 AND state = 'DELETED'",
                                          {id.text()}));
@@ -155,8 +156,11 @@ Result<bool> SqlCatalog::begin_purge(const AssetId& id) {
   });
 }
 
-Result<void> SqlCatalog::finish_purge(const AssetId& id) {
-  return write(Durability::durable, [&](Transaction& tx) { return end_purge(tx, id.text()); });
+Result<void> SqlCatalog::finish_purge(const JobLease& lease, const AssetId& id) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY_VOID(require_lease(tx, lease));
+    return end_purge(tx, id.text());
+  });
 }
 
 Result<bool> SqlCatalog::adopt_orphan(const Digest& digest, std::uint64_t bytes) {
@@ -172,6 +176,20 @@ Result<bool> SqlCatalog::adopt_orphan(const Digest& digest, std::uint64_t bytes)
     }
     TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(), tx.now));
     return true;
+  });
+}
+
+Result<std::vector<Deletion>> SqlCatalog::deletions_since(Timestamp since, std::size_t limit) {
+  return read([&](Connection& db) {
+    return query_all(db,
+                     "SELECT id, updated_at FROM asset WHERE state = 'DELETED' "
+                     "AND updated_at >= $1 ORDER BY updated_at DESC LIMIT $2",
+                     {since, limit}, [](const Row& row) -> Result<Deletion> {
+                       Columns columns(row);
+                       const auto id = AssetId::parse(columns.view());
+                       if (!id) return bad_row("an asset's id");
+                       return Deletion{*id, columns.time()};
+                     });
   });
 }
 

@@ -39,9 +39,12 @@ std::int64_t first_fence(Timestamp now) {
 
 Result<void> note_accesses(Transaction& tx, std::span<const VariantCatalog::Access> accesses) {
   static const std::string sql = std::format(
-      "UPDATE variant SET last_access_at = $4 WHERE {} AND last_access_at < $4", this_variant);
-  for (const auto& [key, at] : accesses)
-    TRY_VOID(tx.db.execute(sql, {key.asset_id.text(), key.recipe, key.version, at}));
+      "UPDATE variant SET accesses = accesses + $5, "
+      "last_access_at = CASE WHEN last_access_at < $4 THEN $4 ELSE last_access_at END "
+      "WHERE {} AND blob_key IS NOT NULL",
+      this_variant);
+  for (const auto& [key, at, count] : accesses)
+    TRY_VOID(tx.db.execute(sql, {key.asset_id.text(), key.recipe, key.version, at, count}));
   return {};
 }
 

@@ -139,7 +139,8 @@ json::object variant_json(const Site& site, const VariantRow& variant) {
           {"height", variant.height},
           {"url", std::move(url)},
           {"created_at", to_rfc3339(variant.created_at)},
-          {"last_access_at", to_rfc3339(variant.last_access_at)}};
+          {"last_access_at", to_rfc3339(variant.last_access_at)},
+          {"accesses", variant.accesses}};
 }
 
 json::object job_json(const Job& job) {

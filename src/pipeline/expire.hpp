@@ -13,7 +13,9 @@ namespace calotype {
 
 class Expire {
  public:
-  Expire(Catalog& catalog, BlobRemover& blobs) : catalog_(catalog), blobs_(blobs) {}
+  /// `lease` is that of the jobs.
+  Expire(Catalog& catalog, BlobRemover& blobs, std::chrono::milliseconds lease)
+      : catalog_(catalog), blobs_(blobs), lease_(lease) {}
 
   /// Purges the original of the job's asset, if it is still deleted, and collects the garbage.
   Result<void> run(const Job& job, const std::stop_token& stop);
@@ -24,6 +26,7 @@ class Expire {
  private:
   Catalog& catalog_;
   BlobRemover& blobs_;
+  const std::chrono::milliseconds lease_;
 };
 
 }  // namespace calotype

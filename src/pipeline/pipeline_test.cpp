@@ -29,7 +29,7 @@ class Pipeline : public testing::Test {
     blobs_ = open_folder_store(settings).value();
     ingest_ =
         std::make_unique<Ingest>(*catalog_, *blobs_, metrics_, IngestSettings{.bytes_max = 64});
-    expire_ = std::make_unique<Expire>(*catalog_, *blobs_);
+    expire_ = std::make_unique<Expire>(*catalog_, *blobs_, 60s);
     scrub_ = std::make_unique<Scrub>(*catalog_, *blobs_, *expire_, clock_, metrics_,
                                      ScrubSettings{.grace = 1h, .variant_age_max = 24h});
   }
