@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server as a whole: what it is made of, and how to run it.
+// The program as a whole: what it is made of, and how to run it, as a server or as a worker.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
+#include <optional>
 
 #include "asset/preset.hpp"
 #include "blobs/folder_store.hpp"
+#include "cache/open_cache.hpp"
 #include "catalog/open_catalog.hpp"
 #include "http/server.hpp"
 #include "jobs/runner.hpp"
+#include "pipeline/deletions.hpp"
 #include "pipeline/deliver.hpp"
 #include "pipeline/ingest.hpp"
 #include "pipeline/migrate.hpp"
@@ -20,16 +22,18 @@
 namespace calotype {
 
 struct AppSettings {
-  std::filesystem::path data;  // one server at a time owns this folder
+  std::filesystem::path data;  // one process at a time owns this folder
   CatalogSettings catalog;
   FolderSettings blobs;
+  CacheSettings cache;
   RenderSettings render;
   IngestSettings ingest;
   DeliverSettings deliver;
-  JobSettings jobs;
+  DeletionSettings deletions;
+  JobSettings jobs;  // without a lane: this process runs none
   ScrubSettings scrub;
   std::chrono::milliseconds scrub_interval{std::chrono::hours{1}};
-  HttpSettings http;
+  std::optional<HttpSettings> http;  // nothing: a worker that does not listen
   PresetTable presets;
   std::chrono::milliseconds drain_max{10'000};  // for what is in flight at SIGTERM or SIGINT
 };
@@ -38,6 +42,10 @@ struct AppSettings {
 /// sandbox_unavailable, catalog_failed, storage_failed where it cannot start, with a message that
 /// says what to do.
 Result<void> serve(const AppSettings& settings);
+
+/// As serve, but runs jobs only: those of the lanes in settings.jobs. bad_config where the catalog
+/// is not one that several programs share.
+Result<void> work(const AppSettings& settings);
 
 /// Moves what `from` keeps to where `to` keeps it; what both name alike stays. bad_config where
 /// nothing is to be moved, a server runs on either end, or the target holds something else; else as

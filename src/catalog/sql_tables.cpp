@@ -66,7 +66,8 @@ constexpr std::array variant_cells = {TableColumn{"asset_no"},
                                       TableColumn{"height"},
                                       TableColumn{"media_type", CellType::text},
                                       TableColumn{"created_at"},
-                                      TableColumn{"last_access_at"}};
+                                      TableColumn{"last_access_at"},
+                                      TableColumn{"accesses"}};
 constexpr std::array job_cells = {TableColumn{"id", CellType::text},
                                   TableColumn{"kind", CellType::text},
                                   TableColumn{"lane", CellType::text},

@@ -10,7 +10,8 @@ namespace calotype {
 namespace {
 
 /// "127.0.0.1:8080", "[::1]:8080".
-Result<std::pair<std::string, std::uint16_t>> split_address(std::string_view text) {
+Result<std::pair<std::string, std::uint16_t>> split_address(std::string_view key,
+                                                            std::string_view text) {
   const auto colon = text.rfind(':');
   std::uint16_t port = 0;
   if (colon != std::string_view::npos && colon > 0) {
@@ -25,7 +26,7 @@ Result<std::pair<std::string, std::uint16_t>> split_address(std::string_view tex
       return std::pair{host == "localhost" ? std::string("127.0.0.1") : std::string(host), port};
   }
   return fail(ErrorCode::bad_config,
-              "http.listen must be HOST:PORT such as 127.0.0.1:8080 or [::1]:8080, not " +
+              std::string(key) + " must be HOST:PORT such as 127.0.0.1:8080 or [::1]:8080, not " +
                   in_quotes(text) + ".");
 }
 
@@ -81,6 +82,7 @@ RenderSettings render_settings(const Settings& settings) {
 DeliverSettings deliver_settings(const Settings& settings) {
   DeliverSettings deliver;
   deliver.wait_max = settings.duration("delivery.wait_max");
+  deliver.lease = settings.duration("delivery.lease");
   deliver.renders_waiting_max = settings.whole("delivery.renders_waiting_max");
   deliver.in_memory_bytes_max = settings.bytes("delivery.in_memory_bytes_max");
   deliver.write_behind_bytes_max = settings.bytes("delivery.write_behind_bytes_max");
@@ -89,7 +91,7 @@ DeliverSettings deliver_settings(const Settings& settings) {
 
 Result<HttpSettings> http_settings(const Settings& settings) {
   HttpSettings http;
-  TRY(const auto address, split_address(settings.text("http.listen")));
+  TRY(const auto address, split_address("http.listen", settings.text("http.listen")));
   http.host = address.first;
   http.port = address.second;
   http.io_threads = settings.whole("http.io_threads");
@@ -102,6 +104,7 @@ Result<HttpSettings> http_settings(const Settings& settings) {
   // The pipeline's own deadline comes first: its answer says more.
   http.wait_max = settings.duration("delivery.wait_max") + std::chrono::seconds(5);
   http.cors_origins = settings.list("http.cors_origins");
+  http.access_interval = settings.duration("delivery.access_interval");
   http.hot_bytes_max = settings.bytes("delivery.hot_bytes_max");
   http.require_signature = settings.flag("delivery.require_signature");
   http.signing_key = settings.text("delivery.signing_key");
@@ -109,9 +112,29 @@ Result<HttpSettings> http_settings(const Settings& settings) {
   return http;
 }
 
-}  // namespace
+/// What a worker answers: nothing, or operations only.
+Result<std::optional<HttpSettings>> worker_http_settings(const Settings& settings) {
+  const std::string& text = settings.text("worker.listen");
+  if (text.empty()) return std::nullopt;
+  HttpSettings http;
+  TRY(const auto address, split_address("worker.listen", text));
+  http.host = address.first;
+  http.port = address.second;
+  http.operations_only = true;
+  http.io_threads = 1;
+  http.lookup_threads = 2;
+  http.ingest_threads = 1;
+  http.hot_bytes_max = 0;
+  TRY_VOID(http.validate());
+  return http;
+}
 
-Result<AppSettings> app_settings(const Settings& settings) {
+std::size_t concurrency_of(const Settings& settings, Lane lane) {
+  return settings.whole("jobs." + std::string(to_string(lane)) + "_concurrency");
+}
+
+/// Everything but what a server and a worker differ in.
+Result<AppSettings> shared_settings(const Settings& settings) {
   AppSettings app;
   app.data = settings.text("data");
   app.catalog = catalog_settings(settings);
@@ -121,14 +144,44 @@ Result<AppSettings> app_settings(const Settings& settings) {
   TRY_VOID(app.render.validate());
   app.ingest.bytes_max = settings.bytes("ingest.max_bytes");
   app.deliver = deliver_settings(settings);
-  app.jobs.concurrency = {{Lane::metadata, settings.whole("jobs.metadata_concurrency")},
-                          {Lane::maintenance, settings.whole("jobs.maintenance_concurrency")}};
+  app.cache = {.url = settings.text("cache"),
+               .prefix = settings.text("cache.prefix"),
+               .timeout = settings.duration("cache.timeout")};
+  app.deletions.staleness_max = settings.duration("delivery.staleness_max");
+  app.jobs.lease = settings.duration("jobs.lease");
+  app.jobs.concurrency.clear();
   app.scrub.grace = settings.duration("lifecycle.grace");
   app.scrub.variant_age_max = settings.duration("lifecycle.variant_max_age");
   app.scrub_interval = settings.duration("lifecycle.scrub_interval");
-  TRY(app.http, http_settings(settings));
   app.presets = settings.presets();
   app.drain_max = settings.duration("http.drain_max");
+  return app;
+}
+
+}  // namespace
+
+Result<AppSettings> app_settings(const Settings& settings) {
+  TRY(AppSettings app, shared_settings(settings));
+  TRY(app.http, http_settings(settings));
+  if (settings.flag("jobs.in_server"))
+    for (const Lane lane : every_lane) app.jobs.concurrency[lane] = concurrency_of(settings, lane);
+  return app;
+}
+
+Result<AppSettings> worker_settings(const Settings& settings) {
+  TRY(AppSettings app, shared_settings(settings));
+  TRY(app.http, worker_http_settings(settings));
+  for (const std::string& name : settings.list("worker.lanes")) {
+    const auto lane = parse_lane(name);
+    if (!lane)
+      return fail(
+          ErrorCode::bad_config,
+          "worker.lanes are metadata, image, video and maintenance, not " + in_quotes(name) + ".");
+    app.jobs.concurrency[*lane] = concurrency_of(settings, *lane);
+  }
+  if (app.jobs.concurrency.empty())
+    return fail(ErrorCode::bad_config,
+                "worker.lanes names no lane; there are metadata, image, video and maintenance.");
   return app;
 }
 

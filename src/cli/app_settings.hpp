@@ -7,8 +7,10 @@
 
 namespace calotype {
 
-/// bad_config, naming the setting.
+/// For `calotype serve`. bad_config, naming the setting.
 Result<AppSettings> app_settings(const Settings& settings);
+/// For `calotype worker`. As above.
+Result<AppSettings> worker_settings(const Settings& settings);
 /// What app_settings says of the catalog.
 CatalogSettings catalog_settings(const Settings& settings);
 

@@ -35,7 +35,14 @@ TEST(AppSettings, DefaultsAreThoseOfTheRooms) {
   EXPECT_EQ(app.deliver.renders_waiting_max, rooms.deliver.renders_waiting_max);
   EXPECT_EQ(app.deliver.in_memory_bytes_max, rooms.deliver.in_memory_bytes_max);
   EXPECT_EQ(app.deliver.write_behind_bytes_max, rooms.deliver.write_behind_bytes_max);
-  EXPECT_EQ(app.jobs.concurrency, rooms.jobs.concurrency);
+  for (const auto& [lane, concurrency] : rooms.jobs.concurrency)
+    EXPECT_EQ(app.jobs.concurrency.at(lane), concurrency) << to_string(lane);
+  EXPECT_EQ(app.jobs.lease, rooms.jobs.lease);
+  EXPECT_EQ(app.deliver.lease, rooms.deliver.lease);
+  EXPECT_EQ(app.deletions.staleness_max, rooms.deletions.staleness_max);
+  EXPECT_EQ(app.cache.url, rooms.cache.url);
+  EXPECT_EQ(app.cache.prefix, rooms.cache.prefix);
+  EXPECT_EQ(app.cache.timeout, rooms.cache.timeout);
   EXPECT_EQ(app.scrub.grace, rooms.scrub.grace);
   EXPECT_EQ(app.scrub.variant_age_max, rooms.scrub.variant_age_max);
   EXPECT_EQ(app.scrub_interval, rooms.scrub_interval);
@@ -43,7 +50,7 @@ TEST(AppSettings, DefaultsAreThoseOfTheRooms) {
 }
 
 TEST(AppSettings, HttpDefaultsAreThoseOfTheRoom) {
-  const HttpSettings http = with_flags({}).value().http;
+  const HttpSettings http = with_flags({}).value().http.value();
   const HttpSettings room;
   EXPECT_EQ(http.host, room.host);
   EXPECT_EQ(http.port, room.port);
@@ -58,6 +65,36 @@ TEST(AppSettings, HttpDefaultsAreThoseOfTheRoom) {
   EXPECT_EQ(http.cors_origins, room.cors_origins);
   EXPECT_EQ(http.hot_bytes_max, room.hot_bytes_max);
   EXPECT_EQ(http.require_signature, room.require_signature);
+  EXPECT_EQ(http.access_interval, room.access_interval);
+  EXPECT_EQ(http.operations_only, room.operations_only);
+}
+
+Result<AppSettings> worker_with(std::vector<FlagSetting> flags) {
+  SettingSources sources;
+  sources.default_paths.clear();
+  sources.flags = std::move(flags);
+  return worker_settings(Settings::load(sources).value());
+}
+
+TEST(AppSettings, OfAWorkerAreItsLanesAndAtMostOperations) {
+  const auto all = worker_with({}).value();
+  EXPECT_FALSE(all.http) << "it does not listen unless it is told to";
+  EXPECT_EQ(all.jobs.concurrency.size(), every_lane.size());
+  const auto some = worker_with({{"worker.lanes", "metadata, video", "--lanes"},
+                                 {"jobs.metadata_concurrency", "7", "--set"},
+                                 {"worker.listen", "0.0.0.0:9100", "--listen"}})
+                        .value();
+  EXPECT_EQ(some.jobs.concurrency,
+            (std::map<Lane, std::size_t>{{Lane::metadata, 7}, {Lane::video, 1}}));
+  EXPECT_TRUE(some.http->operations_only);
+  EXPECT_EQ(some.http->port, 9100);
+  for (const std::string lanes : {"", " , ", "audio", "metadata,Image"})
+    EXPECT_EQ(worker_with({{"worker.lanes", lanes, "--lanes"}}).error().code, ErrorCode::bad_config)
+        << lanes;
+}
+
+TEST(AppSettings, AServerCanLeaveJobsToWorkers) {
+  EXPECT_TRUE(with_flags({{"jobs.in_server", "false", "--no-workers"}})->jobs.concurrency.empty());
 }
 
 TEST(AppSettings, ReadsAddressesAndPlaces) {
@@ -69,8 +106,8 @@ TEST(AppSettings, ReadsAddressesAndPlaces) {
                          Row{"[::1]:65535", "::1", 65'535}}) {
     const auto app = with_flags({{"http.listen", row.listen, "--listen"}});
     ASSERT_TRUE(app) << row.listen << ": " << app.error().message;
-    EXPECT_EQ(app->http.host, row.host);
-    EXPECT_EQ(app->http.port, row.port);
+    EXPECT_EQ(app->http->host, row.host);
+    EXPECT_EQ(app->http->port, row.port);
   }
   for (const auto* listen : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
                              "127.0.0.1:-1", "::1:80", "[]:80", "127.0.0.1:80x"}) {

@@ -25,6 +25,8 @@ struct Draft {
   std::string config_path;
   std::string listen;
   std::string data;
+  std::string lanes;
+  bool no_workers = false;
   std::vector<std::string> sets;
   PutCommand put;
   GetCommand get;
@@ -80,7 +82,22 @@ Elsewhere than on loopback it needs an API key: calotype key create --data DIR f
 `calotype config` lists every setting. SIGTERM or Ctrl-C lets what is in flight finish.)");
   serve->add_option("--listen", draft.listen, "Where to listen (setting http.listen)")
       ->type_name("HOST:PORT");
+  serve->add_flag("--no-workers", draft.no_workers,
+                  "Leave jobs to `calotype worker` (setting jobs.in_server)");
   add_config_options(*serve, draft);
+
+  auto* worker = app.add_subcommand("worker", "Run jobs for servers that share a catalog");
+  worker->footer(R"(Examples:
+  calotype worker --config /etc/calotype/calotype.toml
+  calotype worker --lanes metadata,maintenance --listen 127.0.0.1:9100 --data /srv/worker
+It needs the servers' own settings (catalog, blobs), a PostgreSQL catalog, and a data folder of its
+own. The lanes image and video have no kinds of jobs yet, and idle. --listen answers /healthz,
+/readyz and /metrics. SIGTERM lets what runs finish for http.drain_max and gives back the rest.)");
+  worker->add_option("--lanes", draft.lanes, "Which lanes (setting worker.lanes)")
+      ->type_name("LANE,…");
+  worker->add_option("--listen", draft.listen, "Where to answer (setting worker.listen)")
+      ->type_name("HOST:PORT");
+  add_config_options(*worker, draft);
 }
 
 void add_put(CLI::App& app, Draft& draft) {
@@ -233,17 +250,21 @@ void add_pairs(std::vector<FlagSetting>& flags, const std::vector<std::string>& 
   }
 }
 
-ConfigOptions config_of(const Draft& draft) {
+ConfigOptions config_of(const Draft& draft, const std::string& command) {
   ConfigOptions config{draft.config_path, {}};
   add_pairs(config.flags, draft.sets, "--set");
   if (!draft.data.empty()) config.flags.push_back({"data", draft.data, "--data"});
-  if (!draft.listen.empty()) config.flags.push_back({"http.listen", draft.listen, "--listen"});
+  const std::string listen = command == "worker" ? "worker.listen" : "http.listen";
+  if (!draft.listen.empty()) config.flags.push_back({listen, draft.listen, "--listen"});
+  if (!draft.lanes.empty()) config.flags.push_back({"worker.lanes", draft.lanes, "--lanes"});
+  if (draft.no_workers) config.flags.push_back({"jobs.in_server", "false", "--no-workers"});
   return config;
 }
 
 Command command_of(Draft& draft, const std::string& name) {
-  const ConfigOptions config = config_of(draft);
+  const ConfigOptions config = config_of(draft, name);
   if (name == "serve") return ServeCommand{config};
+  if (name == "worker") return WorkerCommand{config};
   if (name == "put") return draft.put;
   if (name == "get") return draft.get;
   if (name == "list") return draft.list;

@@ -12,7 +12,7 @@
 
 namespace calotype {
 
-/// Where configuration comes from, for the commands that read it (serve, config, sign, key).
+/// Where configuration comes from, for the commands that read it (serve, worker, config, …).
 struct ConfigOptions {
   std::string config_path;
   std::vector<FlagSetting> flags;
@@ -26,6 +26,9 @@ struct ClientOptions {
 };
 
 struct ServeCommand {
+  ConfigOptions config;
+};
+struct WorkerCommand {
   ConfigOptions config;
 };
 struct PutCommand {
@@ -84,9 +87,9 @@ struct SignCommand {
 };
 
 using Command =
-    std::variant<ServeCommand, PutCommand, GetCommand, ListCommand, ShowCommand, DeleteCommand,
-                 JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand, KeyRevokeCommand,
-                 ConfigCommand, SignCommand, MigrateStoreCommand>;
+    std::variant<ServeCommand, WorkerCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
+                 DeleteCommand, JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand,
+                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

@@ -77,6 +77,20 @@ TEST_F(CommandLineTest, FlagsOfServeBecomeSettings) {
                               "--data data /d", "--listen http.listen 127.0.0.1:0"}));
 }
 
+TEST_F(CommandLineTest, FlagsOfAWorkerBecomeSettingsOfItsOwn) {
+  const auto worker =
+      parse_as<WorkerCommand>({"worker", "--lanes", "metadata,video", "--listen", "127.0.0.1:1"});
+  std::vector<std::string> flags;
+  for (const auto& flag : worker.config.flags)
+    flags.push_back(flag.flag + " " + flag.key + " " + flag.text);
+  EXPECT_EQ(flags, (Arguments{"--listen worker.listen 127.0.0.1:1",
+                              "--lanes worker.lanes metadata,video"}));
+  const auto serve = parse_as<ServeCommand>({"serve", "--no-workers"});
+  ASSERT_EQ(serve.config.flags.size(), 1U);
+  EXPECT_EQ(serve.config.flags[0].key, "jobs.in_server");
+  EXPECT_EQ(serve.config.flags[0].text, "false");
+}
+
 TEST_F(CommandLineTest, KeysAreMadeOnTheServerUnlessAFolderIsNamed) {
   const auto server = parse_as<KeyCreateCommand>({"key", "create", "--name", "n"});
   EXPECT_FALSE(server.direct);
@@ -143,6 +157,7 @@ TEST_F(CommandLineTest, HelpTeachesByExamples) {
   EXPECT_TRUE(help.text.contains("calotype put photo.jpg")) << help.text;
   EXPECT_TRUE(usage({"--version"}).text.starts_with("calotype "));
   for (const Arguments& command : {Arguments{"serve"},
+                                   {"worker"},
                                    {"put"},
                                    {"get"},
                                    {"list"},

@@ -8,6 +8,7 @@
 namespace calotype {
 
 Result<void> run(const ServeCommand& command, Session& session);
+Result<void> run(const WorkerCommand& command, Session& session);
 /// Goes on with the next file after an error; the last error is the result, the others are printed.
 Result<void> run(const PutCommand& command, Session& session);
 Result<void> run(const GetCommand& command, Session& session);

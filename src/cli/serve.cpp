@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the server with the effective configuration.
+// Runs the server, or a worker, with the effective configuration.
 #include <utility>
 
 #include "base/log.hpp"
@@ -21,15 +21,26 @@ log::Level log_level(std::string_view name) {
   panic("log.level is checked when it is read");
 }
 
+void configure_log(const Settings& settings, const Session& session) {
+  const bool in_json = session.json || settings.text("log.format") == "json";
+  log::configure(in_json ? log::Format::json : log::Format::text,
+                 log_level(settings.text("log.level")));
+}
+
 }  // namespace
 
 Result<void> run(const ServeCommand& command, Session& session) {
   TRY(const Settings settings, load_settings(command.config));
-  const bool in_json = session.json || settings.text("log.format") == "json";
-  log::configure(in_json ? log::Format::json : log::Format::text,
-                 log_level(settings.text("log.level")));
+  configure_log(settings, session);
   TRY(const AppSettings app, app_settings(settings));
   return serve(app);
+}
+
+Result<void> run(const WorkerCommand& command, Session& session) {
+  TRY(const Settings settings, load_settings(command.config));
+  configure_log(settings, session);
+  TRY(const AppSettings app, worker_settings(settings));
+  return work(app);
 }
 
 }  // namespace calotype

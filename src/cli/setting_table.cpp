@@ -22,6 +22,12 @@ constexpr std::array table = {
                 "The catalog, as sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME. Empty: "
                 "catalog.db in data."},
     SettingSpec{"blobs", text, "", "The bytes, as folder:PATH. Empty: blobs in data."},
+    SettingSpec{"cache", text, "memory",
+                "What servers share besides: memory (nothing), or "
+                "redis://[user:password@]host:port/db; rediss:// for TLS."},
+    SettingSpec{"cache.prefix", text, "calotype", "Of every key in Redis, to share a database."},
+    SettingSpec{"cache.timeout", duration, "25ms",
+                "For an answer of Redis, before going on without.", 1, 10'000},
 
     SettingSpec{"catalog.replica", text, "",
                 "PostgreSQL: a streaming replica for lists that may lag. Empty: none."},
@@ -103,12 +109,28 @@ constexpr std::array table = {
                 "Distinct variants that are being made at the same moment.", 1, 100'000},
     SettingSpec{"delivery.wait_max", duration, "30s", "For a variant that has to be made.", 1,
                 day_ms},
+    SettingSpec{"delivery.lease", duration, "8s",
+                "How long a server that died keeps others from making its variant.", 500, day_ms},
+    SettingSpec{"delivery.access_interval", duration, "60s",
+                "Between two writings of how often variants were asked for.", 100, day_ms},
+    SettingSpec{"delivery.staleness_max", duration, "10s",
+                "For how long variants are served from memory while the catalog does not answer "
+                "and other servers may have deleted them. 0s: without limit.",
+                0, day_ms},
     SettingSpec{"delivery.require_signature", flag, "false",
                 "Whether variant URLs must be signed (calotype sign)."},
     SettingSpec{"delivery.signing_key", text, "", "The secret that they are signed with.", 0, 0, "",
                 true},
 
+    SettingSpec{"jobs.in_server", flag, "true",
+                "Whether `calotype serve` runs jobs itself (--no-workers: false)."},
+    SettingSpec{"jobs.lease", duration, "8s",
+                "How long a worker that died keeps its jobs from others.", 500, day_ms},
     SettingSpec{"jobs.metadata_concurrency", whole, "2", "Inspections at the same moment.", 1, 256},
+    SettingSpec{"jobs.image_concurrency", whole, "1",
+                "Of the lane image, which has no kinds of jobs yet.", 1, 256},
+    SettingSpec{"jobs.video_concurrency", whole, "1",
+                "Of the lane video, which has no kinds of jobs yet.", 1, 256},
     SettingSpec{"jobs.maintenance_concurrency", whole, "1", "Upkeep jobs at the same moment.", 1,
                 64},
 
@@ -118,6 +140,11 @@ constexpr std::array table = {
                 "Time without an access before a variant is removed.", 1, 100 * year_ms},
     SettingSpec{"lifecycle.scrub_interval", duration, "1h",
                 "Between two searches for what can be removed.", 100, year_ms},
+
+    SettingSpec{"worker.lanes", list, "metadata,image,video,maintenance",
+                "The lanes of `calotype worker` (--lanes)."},
+    SettingSpec{"worker.listen", text, "",
+                "HOST:PORT for a worker's /healthz, /readyz and /metrics (--listen). Empty: none."},
 
     SettingSpec{"log.format", choice, "text", "Lines for people, or JSON.", 0, 0, "text json"},
     SettingSpec{"log.level", choice, "info", "The least that is worth a line.", 0, 0,

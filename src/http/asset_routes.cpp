@@ -103,7 +103,10 @@ Result<Response> remove_uploads(const Site& site, std::string_view argument,
   TRY(const AssetRow asset, find_asset(site, argument));
   TRY(const bool deleted,
       site.services.catalog.delete_uploads(asset.id, upload, site.settings.purge_after));
-  if (deleted) site.hot.erase(asset.id);
+  if (deleted) {
+    site.services.deliver.forget(asset.id);
+    site.hot.erase(asset.id);
+  }
   return Response{.status = 204, .fields = {}, .body = {}};
 }
 

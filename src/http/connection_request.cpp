@@ -79,7 +79,7 @@ Task<Response> Connection::make_answer() {
       co_return respond_with(entry->representation, head_);
     }
   }
-  const RouteMatch match = find_route(head_.method, head_.path());
+  const RouteMatch match = find_route(head_.method, head_.path(), site.settings.operations_only);
   route_name_ = match.route == nullptr ? "none" : match.route->name;
   if (head_.method == Method::options && (head_.target == "*" || !match.allow.empty()))
     co_return options_response(

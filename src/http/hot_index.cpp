@@ -2,6 +2,7 @@
 #include "http/hot_index.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace calotype {
 
@@ -75,15 +76,17 @@ void HotIndex::evict_one() {
   }
 }
 
-std::vector<VariantKey> HotIndex::take_accessed() {
+std::vector<HotIndex::Served> HotIndex::take_accessed() {
   const std::lock_guard lock(mutex_);
-  std::vector<VariantKey> keys;
+  std::vector<Served> accessed;
   for (const auto& entry : order_) {
     const std::uint8_t wanted =
         entry->wanted_.fetch_and(static_cast<std::uint8_t>(~HotEntry::wanted_by_flush));
-    if (!entry->varies && (wanted & HotEntry::wanted_by_flush) != 0) keys.push_back(entry->key);
+    const std::uint64_t served = entry->served_.exchange(0);
+    if (entry->varies || ((wanted & HotEntry::wanted_by_flush) == 0 && served == 0)) continue;
+    accessed.push_back({entry->key, served});
   }
-  return keys;
+  return accessed;
 }
 
 std::uint64_t HotIndex::bytes() const {
@@ -94,34 +97,45 @@ std::uint64_t HotIndex::bytes() const {
 const HotEntry* HotView::find_exactly(std::string_view target) {
   const auto place = entries_.find(target);
   if (place != entries_.end()) {
-    if (!place->second->gone()) {
-      place->second->touch();
-      return place->second.get();
-    }
-    retired_.push_back(std::move(place->second));
+    if (!place->second.entry->gone()) return serve(place->second);
+    tell_served();
+    retired_.push_back(std::move(place->second.entry));
     entries_.erase(place);
   }
   auto entry = index_.find(target);
   if (!entry) return nullptr;
-  entry->touch();
-  const HotEntry* found = entry.get();
-  entries_.emplace(found->target, std::move(entry));
-  return found;
+  const std::string_view name = entry->target;
+  return serve(entries_.emplace(name, Seen{std::move(entry)}).first->second);
+}
+
+const HotEntry* HotView::serve(Seen& seen) {
+  seen.entry->touch();
+  if (seen.served++ == 0) served_.push_back(&seen);
+  return seen.entry.get();
+}
+
+void HotView::tell_served() {
+  for (Seen* seen : served_)
+    seen->entry->served_.fetch_add(std::exchange(seen->served, 0), std::memory_order_relaxed);
+  served_.clear();
 }
 
 const HotEntry* HotView::find(std::string_view target, std::string_view accept) {
+  if (!trusted_) return nullptr;
   const HotEntry* entry = find_exactly(target);
   if (entry == nullptr || !entry->varies) return entry;
   const ImageFormat format = negotiate_format(accept, entry->original_format, entry->has_alpha);
   return find_exactly(hot_variant_key(target, format));
 }
 
-void HotView::sweep() {
+void HotView::sweep(HotIndex::Instant now) {
+  trusted_ = index_.is_trusted(now);
+  tell_served();
   retired_.clear();
   const std::uint64_t removals = index_.removals();
   if (removals == removals_seen_) return;
   removals_seen_ = removals;
-  std::erase_if(entries_, [](const auto& item) { return item.second->gone(); });
+  std::erase_if(entries_, [](const auto& item) { return item.second.entry->gone(); });
 }
 
 }  // namespace calotype

@@ -6,11 +6,15 @@
 // came by). What the index gives up is marked gone; a view sees the mark at its next hit or sweep,
 // so nothing that was erased is served once erase has returned.
 //
+// What other servers delete is erased here when it is heard of; while nothing can be heard for
+// too long (trust_until) nothing is served, and everything again afterwards.
+//
 // An answer that varies by Accept has an entry without bytes under its target, which says what the
 // negotiation needs, and the answers themselves under target and format.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -51,10 +55,12 @@ struct HotEntry {
 
  private:
   friend class HotIndex;
+  friend class HotView;
   static constexpr std::uint8_t wanted_by_eviction = 1;
   static constexpr std::uint8_t wanted_by_flush = 2;
   static constexpr std::uint8_t all_wanted = wanted_by_eviction | wanted_by_flush;
   mutable std::atomic<std::uint8_t> wanted_ = 0;
+  mutable std::atomic<std::uint64_t> served_ = 0;  // since the last flush, by what views told
   std::atomic<bool> gone_ = false;
 };
 
@@ -72,8 +78,19 @@ class HotIndex {
   void insert(std::shared_ptr<HotEntry> entry, std::uint64_t epoch);
   std::shared_ptr<const HotEntry> find(std::string_view target);
   void erase(const AssetId& id);
-  /// The variants that were served since the last call.
-  std::vector<VariantKey> take_accessed();
+  struct Served {
+    VariantKey key;
+    std::uint64_t count = 0;
+  };
+  /// The variants that were served since the last call. Counts lag by a view's last second, and may
+  /// be 0 at first.
+  std::vector<Served> take_accessed();
+  using Instant = std::chrono::steady_clock::time_point;
+  /// Views serve nothing after that moment (to a second or so). Always, where it is never called.
+  void trust_until(Instant moment) { trusted_until_.store(moment.time_since_epoch().count()); }
+  bool is_trusted(Instant now) const {
+    return now.time_since_epoch().count() <= trusted_until_.load(std::memory_order_relaxed);
+  }
   std::uint64_t bytes() const;
   /// Grows whenever an entry goes.
   std::uint64_t removals() const { return removals_.load(); }
@@ -86,6 +103,7 @@ class HotIndex {
   const std::uint64_t bytes_max_;
   std::atomic<std::uint64_t> epoch_ = 0;
   std::atomic<std::uint64_t> removals_ = 0;
+  std::atomic<Instant::rep> trusted_until_ = Instant::max().time_since_epoch().count();
   mutable std::mutex mutex_;
   Order order_;
   Order::iterator hand_ = order_.end();
@@ -102,16 +120,25 @@ class HotView {
   /// The entry for the target, negotiated by `accept` where it varies; nullptr where there is none.
   /// Valid until this thread next calls sweep.
   const HotEntry* find(std::string_view target, std::string_view accept);
-  /// Lets go of what the index has given up; about once a second.
-  void sweep();
+  /// Lets go of what the index gave up, and looks whether it may still be trusted; about once a
+  /// second.
+  void sweep(HotIndex::Instant now = std::chrono::steady_clock::now());
 
  private:
+  struct Seen {
+    std::shared_ptr<const HotEntry> entry;
+    std::uint64_t served = 0;  // since the last sweep
+  };
   const HotEntry* find_exactly(std::string_view target);
+  const HotEntry* serve(Seen& seen);
+  void tell_served();
 
   HotIndex& index_;
-  std::unordered_map<std::string_view, std::shared_ptr<const HotEntry>> entries_;
+  std::unordered_map<std::string_view, Seen> entries_;
+  std::vector<Seen*> served_;                             // those of them that have been
   std::vector<std::shared_ptr<const HotEntry>> retired_;  // a batch may still be about to send them
   std::uint64_t removals_seen_ = 0;
+  bool trusted_ = true;
 };
 
 }  // namespace calotype

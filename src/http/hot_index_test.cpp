@@ -92,10 +92,40 @@ TEST(HotIndex, SaysOnceWhatWasServed) {
   view.find("/a", "");
   const auto keys = index.take_accessed();
   ASSERT_EQ(keys.size(), 1);
-  EXPECT_EQ(keys[0].recipe, "/a");
+  EXPECT_EQ(keys[0].key.recipe, "/a");
   EXPECT_TRUE(index.take_accessed().empty());
   view.find("/a", "");
   EXPECT_EQ(index.take_accessed().size(), 1);
+}
+
+TEST(HotIndex, CountsWhatEveryViewHasServed) {
+  HotIndex index(1 << 20);
+  HotView one(index);
+  HotView other(index);
+  index.insert(entry("/a", 10), index.epoch());
+  for (int i = 0; i < 5; ++i) one.find("/a", "");
+  for (int i = 0; i < 3; ++i) other.find("/a", "");
+  one.sweep();
+  EXPECT_EQ(index.take_accessed().at(0).count, 5U);
+  other.sweep();
+  EXPECT_EQ(index.take_accessed().at(0).count, 3U) << "those that were told later";
+  one.sweep();
+  EXPECT_TRUE(index.take_accessed().empty());
+}
+
+TEST(HotIndex, ServesNothingPastItsTrustAndEverythingAgainAfterwards) {
+  HotIndex index(1 << 20);
+  HotView view(index);
+  index.insert(entry("/a", 10), index.epoch());
+  const auto now = std::chrono::steady_clock::now();
+  index.trust_until(now + std::chrono::seconds{10});
+  view.sweep(now + std::chrono::seconds{9});
+  EXPECT_NE(view.find("/a", ""), nullptr);
+  view.sweep(now + std::chrono::seconds{11});
+  EXPECT_EQ(view.find("/a", ""), nullptr);
+  index.trust_until(now + std::chrono::seconds{20});
+  view.sweep(now + std::chrono::seconds{12});
+  EXPECT_NE(view.find("/a", ""), nullptr);
 }
 
 TEST(HotIndex, IsSafeFromManyThreads) {

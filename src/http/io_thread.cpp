@@ -115,7 +115,7 @@ Task<void> IoThread::tick() {
     refresh_clock();
     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - before);
     for (Connection& connection : connections_) connection.tick(now_, elapsed);
-    if (++round % 4 == 0) hot_.sweep();
+    if (++round % 4 == 0) hot_.sweep(now_);
   }
 }
 

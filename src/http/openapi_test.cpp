@@ -105,6 +105,10 @@ TEST(Routes, AreFoundByMethodAndPath) {
   }
   EXPECT_EQ(find_route(Method::put, "/v1/assets").allow, "POST, GET, HEAD, OPTIONS");
   EXPECT_EQ(find_route(Method::put, "/nowhere").allow, "");
+  for (const std::string_view path : {"/healthz", "/readyz", "/metrics"})
+    EXPECT_NE(find_route(Method::get, path, true).route, nullptr) << path << " of a worker";
+  for (const std::string_view path : {"/", "/openapi.json", "/v1/assets", "/v1/keys", "/v1/jobs"})
+    EXPECT_EQ(find_route(Method::get, path, true).route, nullptr) << path << " of a worker";
 }
 
 }  // namespace

@@ -41,9 +41,20 @@ constexpr Route table[] = {
      .access = Access::open,
      .name = "healthz",
      .handle = show_health,
-     .blocks = false},
-    {get, "/readyz", Access::open, "readyz", show_readiness},
-    {get, "/metrics", Access::open, "metrics", show_metrics},
+     .blocks = false,
+     .operations = true},
+    {.method = get,
+     .pattern = "/readyz",
+     .access = Access::open,
+     .name = "readyz",
+     .handle = show_readiness,
+     .operations = true},
+    {.method = get,
+     .pattern = "/metrics",
+     .access = Access::open,
+     .name = "metrics",
+     .handle = show_metrics,
+     .operations = true},
     {.method = get,
      .pattern = "/openapi.json",
      .access = Access::open,
@@ -85,11 +96,12 @@ std::span<const Route> routes() {
   return table;
 }
 
-RouteMatch find_route(Method method, std::string_view path) {
+RouteMatch find_route(Method method, std::string_view path, bool operations_only) {
   RouteMatch match;
   std::vector<Method> allowed;
   for (const Route& route : table) {
     std::array<std::string_view, 3> arguments;
+    if (operations_only && !route.operations) continue;
     if (!matches(route.pattern, path, arguments)) continue;
     allowed.push_back(route.method);
     const bool as_head = method == head && route.method == get;

@@ -30,6 +30,7 @@ struct Route {
   Handler handle = nullptr;
   UploadHandler begin_upload = nullptr;  // instead: the body is streamed
   bool blocks = true;                    // false: answered on the I/O thread
+  bool operations = false;               // there too where nothing else is (a worker)
 };
 
 std::span<const Route> routes();
@@ -40,7 +41,7 @@ struct RouteMatch {
   std::string allow;  // the methods that the path has; empty where there is no such path
 };
 
-RouteMatch find_route(Method method, std::string_view path);
+RouteMatch find_route(Method method, std::string_view path, bool operations_only = false);
 
 /// The scope that a key needs; nothing where none is needed.
 std::optional<Scope> needed_scope(const Route& route, std::string_view first_argument);

@@ -13,7 +13,6 @@
 namespace calotype {
 namespace {
 
-constexpr std::chrono::seconds flush_interval{60};
 constexpr std::size_t lookups_waiting_max = 1'024;
 constexpr std::size_t ingests_waiting_max = 4'096;
 constexpr std::size_t io_threads_default_max = 4;
@@ -122,7 +121,7 @@ struct HttpServer::State {
   Result<void> check_keys(const asio::ip::address& address);
   Result<void> listen();
   void start();
-  void flush_accesses();
+  void flush_accesses(std::chrono::milliseconds turn);
   void upkeep(const std::stop_token& stop);
   void drain(std::chrono::steady_clock::time_point deadline);
 
@@ -149,7 +148,7 @@ struct HttpServer::State {
 
 /// Anybody who reaches the server may do everything where there are no keys.
 Result<void> HttpServer::State::check_keys(const asio::ip::address& address) {
-  if (address.is_loopback()) return {};
+  if (address.is_loopback() || settings.operations_only) return {};
   TRY(const bool in_force, keys.in_force());
   if (in_force) return {};
   return fail(ErrorCode::bad_config,
@@ -187,8 +186,11 @@ void HttpServer::State::start() {
   upkeep_thread = std::jthread([this](const std::stop_token& stop) { upkeep(stop); });
 }
 
-void HttpServer::State::flush_accesses() {
-  const auto flushed = services.deliver.flush_accesses(hot.take_accessed());
+void HttpServer::State::flush_accesses(std::chrono::milliseconds turn) {
+  std::vector<VariantCatalog::Access> accesses;
+  for (HotIndex::Served& served : hot.take_accessed())
+    accesses.push_back({std::move(served.key), services.clock.now(), served.count});
+  const auto flushed = services.deliver.flush_accesses(accesses, turn);
   if (!flushed) log::warn("accesses were not written down", {{"error", flushed.error()}});
 }
 
@@ -197,8 +199,10 @@ void HttpServer::State::upkeep(const std::stop_token& stop) {
   std::condition_variable_any wake;
   std::unique_lock lock(alone);
   while (!stop.stop_requested()) {
-    wake.wait_for(lock, stop, flush_interval, [] { return false; });
-    flush_accesses();
+    wake.wait_for(lock, stop, settings.access_interval, [] { return false; });
+    // The last words do not wait for this server's turn: there may be no other any more.
+    flush_accesses(stop.stop_requested() ? std::chrono::milliseconds{0}
+                                         : settings.access_interval * 4 / 5);
   }
 }
 
@@ -237,6 +241,18 @@ void HttpServer::drain(std::chrono::steady_clock::time_point deadline) {
 
 std::uint16_t HttpServer::port() const {
   return state_->port;
+}
+
+void HttpServer::forget_asset(const AssetId& id) {
+  state_->hot.erase(id);
+}
+
+void HttpServer::forget_keys() {
+  state_->keys.forget();
+}
+
+void HttpServer::trust_until(std::chrono::steady_clock::time_point moment) {
+  state_->hot.trust_until(moment);
 }
 
 }  // namespace calotype

@@ -18,6 +18,7 @@
 
 namespace calotype {
 
+class AssetId;
 class BlobStore;
 class Catalog;
 class Deliver;
@@ -42,6 +43,8 @@ struct HttpSettings {
   bool require_signature = false;
   std::string signing_key;
   std::chrono::milliseconds purge_after{0};  // from an asset's deletion to its bytes'
+  std::chrono::milliseconds access_interval{60'000};  // between two writings of accesses
+  bool operations_only = false;  // health, readiness and metrics, for a worker; needs no keys
   std::chrono::milliseconds probe_interval{5'000};
   std::chrono::milliseconds probe_timeout{5'000};
 
@@ -76,6 +79,13 @@ class HttpServer {
   void drain(std::chrono::steady_clock::time_point deadline);
 
   std::uint16_t port() const;
+
+  // From any thread, when another program has changed the catalog.
+  /// The asset was deleted: nothing hot is served of it once this has returned.
+  void forget_asset(const AssetId& id);
+  void forget_keys();
+  /// See HotIndex::trust_until.
+  void trust_until(std::chrono::steady_clock::time_point moment);
 
  private:
   struct State;

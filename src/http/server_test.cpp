@@ -16,6 +16,7 @@
 #include "base/ids.hpp"
 #include "base/unique_fd.hpp"
 #include "blobs/folder_store.hpp"
+#include "cache/open_cache.hpp"
 #include "catalog/open_catalog.hpp"
 #include "pipeline/deliver.hpp"
 #include "pipeline/ingest.hpp"
@@ -121,8 +122,11 @@ class ServerTest : public testing::Test {
     renderers_ = RendererPool::start(render_settings).value();
     ingest_ = std::make_unique<Ingest>(*catalog_, *blobs_, metrics_,
                                        IngestSettings{.bytes_max = 4 << 20});
-    deliver_ = std::make_unique<Deliver>(*catalog_, *blobs_, *renderers_, clock_, metrics_,
-                                         DeliverSettings{}, RenderLimits{});
+    deletions_ = std::make_unique<Deletions>(*catalog_, clock_, DeletionSettings{});
+    cache_ = open_cache({}, metrics_).value();
+    deliver_ = std::make_unique<Deliver>(
+        DeliverParts{*catalog_, *blobs_, *renderers_, *cache_, *deletions_, clock_, metrics_},
+        DeliverSettings{}, RenderLimits{});
     presets_ = PresetTable::with_defaults();
     settings_.port = 0;
     settings_.io_threads = 2;
@@ -179,6 +183,8 @@ class ServerTest : public testing::Test {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<RendererPool> renderers_;
+  std::unique_ptr<Deletions> deletions_;
+  std::unique_ptr<SharedCache> cache_;
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Deliver> deliver_;
   PresetTable presets_;

@@ -29,7 +29,7 @@ struct Wish {
 };
 
 struct Found {
-  AssetRow asset;
+  MediaInfo media;
   Recipe recipe;
   bool varies = false;
 };
@@ -68,8 +68,8 @@ void keep_hot(const Site& site, std::string_view target, const Picture& picture,
   if (found.varies) {
     auto marker = std::make_shared<HotEntry>(std::string(target), picture.row.key);
     marker->varies = true;
-    marker->original_format = format_of_media_type(found.asset.media.media_type);
-    marker->has_alpha = found.asset.media.has_alpha;
+    marker->original_format = format_of_media_type(found.media.media_type);
+    marker->has_alpha = found.media.has_alpha;
     site.hot.insert(std::move(marker), epoch);
     entry->target = hot_variant_key(target, *found.recipe.format);
   }
@@ -88,7 +88,7 @@ Answer deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
                                                  exchange.head.joined(FieldName::accept));
   if (!looked_up) return failed(looked_up.error());
   auto finish = [&site, &head = exchange.head, epoch, wish,
-                 found = Found{std::move(looked_up->asset), looked_up->recipe, looked_up->varies}](
+                 found = Found{std::move(looked_up->media), looked_up->recipe, looked_up->varies}](
                     const Result<Picture>& picture) -> Response {
     if (!picture) return failed(picture.error());
     if (wish.keep_hot) keep_hot(site, head.target, *picture, found, wish.cache_control, epoch);

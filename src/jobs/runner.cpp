@@ -9,6 +9,8 @@
 namespace calotype {
 namespace {
 
+constexpr std::chrono::milliseconds put_back_pause{200};
+
 double random_unit() {
   thread_local std::minstd_rand source{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(source);
@@ -45,8 +47,11 @@ struct JobRunner::KindMetrics {
 };
 
 JobRunner::JobRunner(JobCatalog& catalog, Metrics& metrics, const JobSettings& settings,
-                     std::map<JobKind, JobHandler> handlers)
-    : catalog_(catalog), settings_(settings), handlers_(std::move(handlers)) {
+                     std::map<JobKind, JobHandler> handlers, std::function<bool()> stores_answer)
+    : catalog_(catalog),
+      settings_(settings),
+      handlers_(std::move(handlers)),
+      stores_answer_(std::move(stores_answer)) {
   for (const auto& [kind, handler] : handlers_)
     metrics_[kind] = std::make_unique<KindMetrics>(metrics, kind);
   for (const auto& [lane, concurrency] : settings_.concurrency)
@@ -58,26 +63,37 @@ JobRunner::JobRunner(JobCatalog& catalog, Metrics& metrics, const JobSettings& s
     ++place->second->wakes;
     place->second->wake.notify_one();
   });
+  const auto has_kinds = [this](Lane lane) {
+    return std::ranges::any_of(handlers_,
+                               [&](const auto& item) { return lane_of(item.first) == lane; });
+  };
   for (const auto& [lane, concurrency] : settings_.concurrency)
-    for (std::size_t i = 0; i < concurrency; ++i)
+    for (std::size_t i = 0; has_kinds(lane) && i < concurrency; ++i)
       threads_.emplace_back([this, state = lanes_[lane].get()] { work(*state); });
   threads_.emplace_back([this] { keep_leases(); });
 }
 
 JobRunner::~JobRunner() {
+  drain(std::chrono::steady_clock::now());
+}
+
+void JobRunner::drain(std::chrono::steady_clock::time_point deadline) {
+  if (threads_.empty()) return;
   catalog_.on_job_ready(nullptr);
   stop_.request_stop();
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    for (auto& [id, running] : running_) running->stop.request_stop();
-  }
-  stopped_.notify_all();
   for (auto& [lane, state] : lanes_) {
     const std::lock_guard lock(state->mutex);
     state->wake.notify_all();
   }
+  {
+    std::unique_lock lock(mutex_);
+    stopped_.wait_until(lock, deadline, [this] { return running_.empty(); });
+    stopping_ = true;
+    for (auto& [id, running] : running_) running->stop.request_stop();
+  }
+  stopped_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void JobRunner::work(LaneState& lane) {
@@ -122,6 +138,7 @@ void JobRunner::run(const Job& job) {
     running_.erase(job.id);
     lost = running.lost;
   }
+  stopped_.notify_all();
   if (outcome && !handler->second.completes) outcome = catalog_.complete_job(running.lease);
   metrics_.at(job.kind)->duration.observe(std::chrono::steady_clock::now() - began);
   settle(job, outcome, lost);
@@ -134,14 +151,12 @@ void JobRunner::settle(const Job& job, const Result<void>& outcome, bool lease_l
     log::warn("job lost its lease", {{"kind", to_string(job.kind)}, {"job", job.id}});
     return;
   }
-  const JobLease lease{job.id, job.fence};
-  // Being stopped, and having found no room, are not the job's fault.
-  if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::overloaded) {
-    const auto delay = error.kind() == ErrorKind::overloaded ? backoff(1, random_unit())
-                                                             : std::chrono::milliseconds{0};
-    if (auto back = catalog_.put_back_job(lease, delay); !back)
-      log::warn("job was not put back", {{"job", job.id}, {"error", back.error()}});
-    return;
+  // Being stopped, having found no room, and a store that is away are not the job's fault.
+  if (error.kind() == ErrorKind::cancelled) return put_back(job, std::chrono::milliseconds{0});
+  if (error.kind() == ErrorKind::overloaded || is_outage(error)) {
+    log::info("job is put back",
+              {{"kind", to_string(job.kind)}, {"job", job.id}, {"error", error}});
+    return put_back(job, backoff(1, random_unit()));
   }
   metrics_.at(job.kind)->failed.add();
   log::warn("job failed", {{"kind", to_string(job.kind)},
@@ -149,13 +164,41 @@ void JobRunner::settle(const Job& job, const Result<void>& outcome, bool lease_l
                            {"asset", job.asset_id},
                            {"attempt", job.attempts},
                            {"error", error}});
-  if (auto failed = catalog_.fail_job(lease, error, backoff(job.attempts, random_unit())); !failed)
+  if (auto failed =
+          catalog_.fail_job({job.id, job.fence}, error, backoff(job.attempts, random_unit()));
+      !failed)
     log::error("job's failure was not recorded", {{"job", job.id}, {"error", failed.error()}});
+}
+
+/// Whether the failure is that of a store which does not answer now, rather than of some bytes.
+bool JobRunner::is_outage(const Error& error) const {
+  switch (error.code) {
+    case ErrorCode::catalog_failed:
+    case ErrorCode::storage_failed:
+    case ErrorCode::server_unreachable:
+    case ErrorCode::timeout:
+      return !stores_answer_();
+    default:
+      return false;
+  }
+}
+
+/// While the catalog is away the job cannot be given back, and its lease runs out: until then it is
+/// tried, so that a short absence costs no attempt.
+void JobRunner::put_back(const Job& job, std::chrono::milliseconds delay) {
+  const auto until = std::chrono::steady_clock::now() + settings_.lease;
+  auto back = catalog_.put_back_job({job.id, job.fence}, delay);
+  while (!back && back.error().code != ErrorCode::lease_lost && !stop_.stop_requested() &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(put_back_pause);
+    back = catalog_.put_back_job({job.id, job.fence}, delay);
+  }
+  if (!back) log::warn("job was not put back", {{"job", job.id}, {"error", back.error()}});
 }
 
 void JobRunner::keep_leases() {
   std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, settings_.lease / 3, [this] { return stopping_; })) {
+  while (!stopped_.wait_for(lock, settings_.lease / 4, [this] { return stopping_; })) {
     std::vector<JobLease> leases;
     leases.reserve(running_.size());
     for (const auto& [id, running] : running_) leases.push_back(running->lease);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the catalog's jobs: for each lane as many threads as it may run jobs at once, and one thread
-// that keeps the leases of what runs. A job that fails comes back after a while, with the same
-// arguments, until its attempts are used up; then it is dead, and waits for a person.
+// that keeps the leases of what runs. Leases are short, so that another machine soon takes over
+// what a dead one had; whoever was only asleep finds its fence outdated and its results refused. A
+// job that fails comes back after a while, with the same arguments, until its attempts are used up;
+// then it is dead, and waits for a person.
 #pragma once
 
 #include <condition_variable>
@@ -20,8 +22,8 @@ namespace calotype {
 
 struct JobSettings {
   std::map<Lane, std::size_t> concurrency{{Lane::metadata, 2}, {Lane::maintenance, 1}};
-  std::chrono::milliseconds lease{60'000};
-  std::chrono::milliseconds poll{5'000};  // for what another process enqueues
+  std::chrono::milliseconds lease{8'000};  // extended for as long as its holder lives
+  std::chrono::milliseconds poll{5'000};   // for what another process enqueues
 };
 
 /// What runs a kind. Its token is set when the lease is lost or the program stops.
@@ -33,11 +35,19 @@ struct JobHandler {
 
 class JobRunner {
  public:
-  /// Starts at once. The handlers must outlive this.
-  JobRunner(JobCatalog& catalog, Metrics& metrics, const JobSettings& settings,
-            std::map<JobKind, JobHandler> handlers);
-  /// Sets every token, waits for what runs. What was interrupted is ready again at once.
+  /// Starts at once. The handlers must outlive this. A lane of which no handler is has no threads.
+  /// `stores_answer` says whether what jobs stand on (catalog, blobs) works at the moment: where it
+  /// does not, a failure is not the job's.
+  JobRunner(
+      JobCatalog& catalog, Metrics& metrics, const JobSettings& settings,
+      std::map<JobKind, JobHandler> handlers,
+      std::function<bool()> stores_answer = [] { return true; });
+  /// As drain, with no time left.
   ~JobRunner();
+
+  /// Claims nothing more, lets what runs finish until the deadline, then sets every token that is
+  /// left and waits. What was interrupted is ready again at once. Idempotent.
+  void drain(std::chrono::steady_clock::time_point deadline);
 
  private:
   struct LaneState;
@@ -47,12 +57,15 @@ class JobRunner {
   void work(LaneState& lane);
   void run(const Job& job);
   void settle(const Job& job, const Result<void>& outcome, bool lease_lost);
+  void put_back(const Job& job, std::chrono::milliseconds delay);
+  bool is_outage(const Error& error) const;
   void keep_leases();
   std::chrono::milliseconds until_next(Lane lane);
 
   JobCatalog& catalog_;
   const JobSettings settings_;
   const std::map<JobKind, JobHandler> handlers_;
+  const std::function<bool()> stores_answer_;
   std::map<JobKind, std::unique_ptr<KindMetrics>> metrics_;
   std::map<Lane, std::unique_ptr<LaneState>> lanes_;
   std::mutex mutex_;  // of running_ and stopping_

@@ -12,8 +12,8 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t store_threads = 4;
-constexpr std::chrono::milliseconds busy_poll{20};
-constexpr std::chrono::milliseconds lease_margin{30'000};
+constexpr std::chrono::milliseconds busy_poll_min{10};
+constexpr std::chrono::milliseconds busy_poll_max{100};
 
 /// Inspection must be over, and must have found a picture.
 Result<void> check_renderable(const AssetRow& asset) {
@@ -36,14 +36,6 @@ Result<void> check_renderable(const AssetRow& asset) {
     return fail(ErrorCode::not_renderable,
                 std::format("No picture can be made of {}.", asset.media.media_type));
   return {};
-}
-
-ImageFormat format_for(const AssetRow& asset, const Recipe& recipe, bool negotiate,
-                       std::string_view accept) {
-  if (recipe.format) return *recipe.format;
-  const auto original = format_of_media_type(asset.media.media_type);
-  if (negotiate) return negotiate_format(accept, original, asset.media.has_alpha);
-  return original.value_or(asset.media.has_alpha ? ImageFormat::png : ImageFormat::jpeg);
 }
 
 Result<std::string> read_whole(const Blob& blob) {
@@ -69,18 +61,24 @@ Result<std::string> read_whole(const Blob& blob) {
 
 }  // namespace
 
-Deliver::Deliver(Catalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
-                 Metrics& metrics, const DeliverSettings& settings, const RenderLimits& limits)
-    : catalog_(catalog),
-      blobs_(blobs),
-      renderers_(renderers),
-      clock_(clock),
+Deliver::Deliver(const DeliverParts& parts, const DeliverSettings& settings,
+                 const RenderLimits& limits)
+    : catalog_(parts.catalog),
+      blobs_(parts.blobs),
+      renderers_(parts.renderers),
+      cache_(parts.cache),
+      deletions_(parts.deletions),
+      clock_(parts.clock),
       settings_(settings),
       limits_(limits),
-      render_duration_(metrics.duration("variant_render_duration_seconds",
-                                        "From asking a renderer for a variant to its bytes.")),
-      write_behind_gauge_(
-          metrics.gauge("variant_write_behind_bytes", "Rendered bytes that are not stored yet.")),
+      render_duration_(parts.metrics.duration(
+          "variant_render_duration_seconds", "From asking a renderer for a variant to its bytes.")),
+      write_behind_gauge_(parts.metrics.gauge("variant_write_behind_bytes",
+                                              "Rendered bytes that are not stored yet.")),
+      known_(parts.cache, parts.deletions, parts.clock, parts.metrics,
+             [this](const Recipe& recipe) { return version_of(recipe); }),
+      leases_(parts.catalog, settings.lease),
+      accesses_(parts.catalog, parts.cache, parts.clock),
       store_pool_("store", store_threads, settings.renders_waiting_max * 4),
       render_pool_("render", settings.renders_waiting_max, 0) {}
 
@@ -95,31 +93,33 @@ std::string Deliver::version_of(const Recipe& recipe) const {
 
 Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool negotiate,
                                 std::string_view accept) {
+  const Wanted wanted{recipe, negotiate, accept};
+  if (auto known = find_known(id, wanted)) return *std::move(known);
+  const Timestamp moment = known_.moment();
   TRY(auto asset, catalog_.find_asset(id));
-  if (!asset) return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
+  if (!asset || deletions_.is_outdated(*asset))
+    return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
   TRY_VOID(check_renderable(*asset));
-  Recipe wanted = recipe;
-  wanted.format = format_for(*asset, recipe, negotiate, accept);
-  wanted = canonical(wanted);
-  Lookup found{.asset = *std::move(asset),
-               .recipe = wanted,
-               .key = {id, to_string(wanted), version_of(wanted)},
+  Recipe asked = recipe;
+  asked.format = format_for(asset->media, wanted);
+  asked = canonical(asked);
+  Lookup found{.media = asset->media,
+               .recipe = asked,
+               .key = {id, to_string(asked), version_of(asked)},
                .varies = negotiate && !recipe.format,
                .picture = std::nullopt,
                .order = std::nullopt};
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto place = unstored_.find(found.key); place != unstored_.end()) {
-      found.picture = place->second;
-      found.picture->rendered = false;
-      return found;
-    }
+  found.picture = find_unstored(found.key);
+  if (found.picture) {
+    found.picture->rendered = false;
+    return found;
   }
   TRY(const auto row, catalog_.find_variant(found.key));
   if (row) {
     auto picture = open_stored(*row);
     if (picture) {
-      note_access(found.key);
+      accesses_.note(found.key);
+      if (cache_.is_shared()) known_.remember(asked, *row, asset->media, moment);
       found.picture = *std::move(picture);
       return found;
     }
@@ -127,9 +127,38 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
     log::error("stored variant is unusable", {{"blob", row->blob_key}, {"error", picture.error()}});
     TRY_VOID(catalog_.drop_variant(found.key));
   }
-  TRY(const RenderPlan plan, plan_render(wanted, found.asset.media, found.asset.proof, limits_));
-  found.order = RenderOrder{found.asset, found.key, plan};
+  TRY(const RenderPlan plan, plan_render(found.recipe, asset->media, asset->proof, limits_));
+  found.order = RenderOrder{*std::move(asset), asked, found.key, plan};
   return found;
+}
+
+/// What another server, or this one in a former life, has found out.
+std::optional<Lookup> Deliver::find_known(const AssetId& id, const Wanted& wanted) {
+  if (!cache_.is_shared()) return std::nullopt;
+  const auto known = known_.find(id, wanted);
+  if (!known) return std::nullopt;
+  auto picture = open_stored(known->row);
+  if (!picture) {
+    // The catalog knows better, or is going to be told that the blob is damaged.
+    if (picture.error().code == ErrorCode::blob_not_found ||
+        picture.error().code == ErrorCode::blob_corrupt)
+      known_.forget(id);
+    return std::nullopt;
+  }
+  accesses_.note(known->row.key);
+  return Lookup{.media = known->media,
+                .recipe = known->recipe,
+                .key = known->row.key,
+                .varies = wanted.negotiate && !wanted.recipe.format,
+                .picture = *std::move(picture),
+                .order = std::nullopt};
+}
+
+std::optional<Picture> Deliver::find_unstored(const VariantKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto place = unstored_.find(key);
+  if (place == unstored_.end()) return std::nullopt;
+  return place->second;
 }
 
 Result<Picture> Deliver::open_stored(const VariantRow& row) {
@@ -165,25 +194,21 @@ Deliver::Ticket Deliver::fetch(RenderOrder order, Done done) {
 /// Until the variant is there, or this process has the lease to make it.
 Result<Picture> Deliver::make(const RenderOrder& order, const std::stop_token& stop) {
   const auto deadline = std::chrono::steady_clock::now() + settings_.wait_max;
+  auto pause = busy_poll_min;
   while (!stop.stop_requested()) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto place = unstored_.find(order.key); place != unstored_.end())
-        return place->second;
-    }
-    TRY(auto claim, catalog_.claim_variant(order.key, settings_.wait_max + lease_margin));
+    if (auto unstored = find_unstored(order.key)) return *std::move(unstored);
+    TRY(auto claim, catalog_.claim_variant(order.key, leases_.duration()));
     if (const auto* row = std::get_if<VariantRow>(&claim)) return open_stored(*row);
     if (const auto* lease = std::get_if<VariantLease>(&claim)) {
+      leases_.keep(*lease);
       auto picture = render(order, *lease, stop);
-      if (!picture) {
-        if (auto released = catalog_.release_variant(*lease); !released)
-          log::warn("variant lease was not released", {{"error", released.error()}});
-      }
+      if (!picture) give_up(*lease);
       return picture;
     }
     if (std::chrono::steady_clock::now() > deadline)
       return fail(ErrorCode::overloaded, "Another server is still making this picture.");
-    std::this_thread::sleep_for(busy_poll);
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, busy_poll_max);
   }
   return fail(ErrorCode::cancelled, "Nobody waits for this picture any more.");
 }
@@ -220,12 +245,13 @@ Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& le
                   .bytes = std::make_shared<const std::string>(std::move(bytes)),
                   .blob = std::nullopt,
                   .rendered = true};
-  store_behind(lease, picture);
+  store_behind(order, lease, picture);
   return picture;
 }
 
 /// The picture is served from unstored_ until its row says where it is.
-void Deliver::store_behind(const VariantLease& lease, const Picture& picture) {
+void Deliver::store_behind(const RenderOrder& order, const VariantLease& lease,
+                           const Picture& picture) {
   std::uint64_t behind = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -233,11 +259,15 @@ void Deliver::store_behind(const VariantLease& lease, const Picture& picture) {
     behind = unstored_bytes_ += picture.row.bytes;
     write_behind_gauge_.set(static_cast<double>(behind));
   }
-  auto work = [this, lease, row = picture.row, bytes = picture.bytes](std::stop_token) {
+  auto work = [this, lease, row = picture.row, bytes = picture.bytes, asked = order.asked,
+               media = order.asset.media](std::stop_token) {
+    const Timestamp moment = known_.moment();
     if (auto stored = store(lease, row, *bytes); !stored)
       log::warn("variant was not stored", {{"asset", row.key.asset_id.text()},
                                            {"recipe", row.key.recipe},
                                            {"error", stored.error()}});
+    else if (cache_.is_shared())
+      known_.remember(asked, row, media, moment);
     const std::lock_guard lock(mutex_);
     unstored_.erase(row.key);
     unstored_bytes_ -= row.bytes;
@@ -253,27 +283,28 @@ Result<void> Deliver::store(const VariantLease& lease, const VariantRow& row,
   require(key.has_value(), "a variant's blob key is well-formed");
   auto stored = blobs_.put(as_bytes(bytes), *key);
   if (stored) stored = catalog_.store_variant(lease, row);
-  if (stored) return {};
-  // Best effort: what stays behind is found by the scrub, an unreleased lease runs out.
-  if (stored.error().code != ErrorCode::lease_lost) (void)catalog_.release_variant(lease);
+  if (stored || stored.error().code == ErrorCode::lease_lost)
+    leases_.drop(lease);
+  else
+    give_up(lease);  // what stays behind is found by the scrub
   return stored;
 }
 
-void Deliver::note_access(const VariantKey& key) {
-  const std::lock_guard lock(mutex_);
-  accesses_.insert_or_assign(key, clock_.now());
+/// Best effort: a lease that is not released runs out.
+void Deliver::give_up(const VariantLease& lease) {
+  leases_.drop(lease);
+  if (auto released = catalog_.release_variant(lease); !released)
+    log::warn("variant lease was not released", {{"error", released.error()}});
 }
 
-Result<void> Deliver::flush_accesses(std::span<const VariantKey> served_elsewhere) {
-  std::vector<VariantCatalog::Access> accesses;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const VariantKey& key : served_elsewhere) accesses_.insert_or_assign(key, clock_.now());
-    accesses.reserve(accesses_.size());
-    for (const auto& [key, at] : accesses_) accesses.push_back({key, at});
-    accesses_.clear();
-  }
-  return accesses.empty() ? Result<void>{} : catalog_.touch_variants(accesses);
+Result<void> Deliver::flush_accesses(std::span<const VariantCatalog::Access> served_elsewhere,
+                                     std::chrono::milliseconds turn) {
+  return accesses_.flush(served_elsewhere, turn);
+}
+
+void Deliver::forget(const AssetId& id) {
+  deletions_.note(id);
+  known_.forget(id);
 }
 
 }  // namespace calotype

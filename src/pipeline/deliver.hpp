@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a picture goes out. look_up answers from what is known, quickly; fetch makes what is not
-// there, once for all who ask at the same moment. A picture is sent as soon as it is rendered; its
-// blob and its row are written behind it, and until they are it is served from memory.
+// How a picture goes out. look_up answers from what is known, quickly: from the shared cache where
+// servers have one, else from the catalog. fetch makes what is not there, once for all who ask at
+// the same moment, whichever server they ask. A picture is sent as soon as it is rendered; its blob
+// and its row are written behind it, and until they are it is served from memory.
 #pragma once
 
 #include <map>
@@ -16,13 +17,29 @@
 #include "base/metrics.hpp"
 #include "base/shared_bytes.hpp"
 #include "blobs/blob_store.hpp"
+#include "cache/shared_cache.hpp"
 #include "catalog/catalog.hpp"
+#include "pipeline/accesses.hpp"
+#include "pipeline/deletions.hpp"
+#include "pipeline/known_variants.hpp"
+#include "pipeline/variant_leases.hpp"
 #include "render/renderer_pool.hpp"
 
 namespace calotype {
 
+struct DeliverParts {
+  Catalog& catalog;
+  BlobStore& blobs;
+  RendererPool& renderers;
+  SharedCache& cache;
+  Deletions& deletions;
+  const Clock& clock;
+  Metrics& metrics;
+};
+
 struct DeliverSettings {
   std::chrono::milliseconds wait_max{30'000};        // for a render, queueing included
+  std::chrono::milliseconds lease{8'000};            // how long a dead server keeps others waiting
   std::size_t renders_waiting_max = 64;              // distinct variants under way at once
   std::uint64_t in_memory_bytes_max = 4 << 20;       // a stored variant up to this is read whole
   std::uint64_t write_behind_bytes_max = 256 << 20;  // past it a render is stored before it is sent
@@ -39,13 +56,14 @@ struct Picture {
 /// What has to be made.
 struct RenderOrder {
   AssetRow asset;
+  Recipe asked;  // canonical, with its format
   VariantKey key;
   RenderPlan plan;
 };
 
 struct Lookup {
-  AssetRow asset;
-  Recipe recipe;  // canonical, with its format
+  MediaInfo media;  // of the original: media_type, pages and has_alpha at least
+  Recipe recipe;    // canonical, with its format
   VariantKey key;
   bool varies = false;               // the format came from Accept
   std::optional<Picture> picture;    // there already
@@ -54,8 +72,7 @@ struct Lookup {
 
 class Deliver {
  public:
-  Deliver(Catalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
-          Metrics& metrics, const DeliverSettings& settings, const RenderLimits& limits);
+  Deliver(const DeliverParts& parts, const DeliverSettings& settings, const RenderLimits& limits);
   /// Ends what is under way with `cancelled`; finishes what is being written behind.
   ~Deliver();
 
@@ -73,35 +90,46 @@ class Deliver {
   Ticket fetch(RenderOrder order, Done done);
   bool leave(const Ticket& ticket) { return flights_.leave(ticket); }
 
-  /// Writes down that variants are still wanted: those that look_up has found, and those that were
-  /// served from elsewhere (the hot index). To be called about once a minute, and at the end.
-  Result<void> flush_accesses(std::span<const VariantKey> served_elsewhere);
+  /// Writes down how often variants were wanted: those that look_up has found, and those that were
+  /// served from elsewhere (the hot index). To be called about once a minute, and at the end; see
+  /// Accesses::flush.
+  Result<void> flush_accesses(std::span<const VariantCatalog::Access> served_elsewhere,
+                              std::chrono::milliseconds turn);
+
+  /// The asset was deleted through this server: nothing remembered of it is used from now on.
+  void forget(const AssetId& id);
 
   /// 8 characters; part of every variant's URL.
   std::string version_of(const Recipe& recipe) const;
 
  private:
+  std::optional<Lookup> find_known(const AssetId& id, const Wanted& wanted);
+  std::optional<Picture> find_unstored(const VariantKey& key);
   Result<Picture> make(const RenderOrder& order, const std::stop_token& stop);
   Result<Picture> render(const RenderOrder& order, const VariantLease& lease,
                          const std::stop_token& stop);
   Result<Picture> open_stored(const VariantRow& row);
-  void store_behind(const VariantLease& lease, const Picture& picture);
+  void store_behind(const RenderOrder& order, const VariantLease& lease, const Picture& picture);
   Result<void> store(const VariantLease& lease, const VariantRow& row, const std::string& bytes);
-  void note_access(const VariantKey& key);
+  void give_up(const VariantLease& lease);
 
   Catalog& catalog_;
   BlobStore& blobs_;
   RendererPool& renderers_;
+  SharedCache& cache_;
+  Deletions& deletions_;
   const Clock& clock_;
   const DeliverSettings settings_;
   const RenderLimits limits_;
   Histogram& render_duration_;
   Gauge& write_behind_gauge_;
+  KnownVariants known_;
+  VariantLeases leases_;
+  Accesses accesses_;
 
   std::mutex mutex_;
   std::map<VariantKey, Picture> unstored_;  // rendered, not yet recorded
   std::uint64_t unstored_bytes_ = 0;
-  std::map<VariantKey, Timestamp> accesses_;  // since the last flush
   SingleFlight<VariantKey, Result<Picture>> flights_;
   WorkerPool store_pool_;
   WorkerPool render_pool_;  // last: its threads use all of the above

@@ -3,14 +3,14 @@
 test_architecture.py. To add an edge, add its row and a reason that a reviewer can disagree with.
 
 A room is a folder of src/; `http/dialects` and `render/renderer` are rooms of their own inside
-another, and `app` is src/app.hpp with src/app.cpp and src/app_migrate.cpp.
+another, and `app` is what lies in src/ itself: the composition root.
 """
 
 # From the bottom up; a room may look downwards only, and rooms of one row do not know each other.
 ROWS = [
     {"base"},
     {"async", "asset"},
-    {"catalog", "blobs", "render", "render/renderer", "http/dialects"},
+    {"catalog", "blobs", "cache", "render", "render/renderer", "http/dialects"},
     {"pipeline"},
     {"jobs", "http"},
     {"app", "cli"},
@@ -31,6 +31,7 @@ EDGES = {
     ("catalog", "async"): "one flush for many writers",
     ("blobs", "base"): "errors, descriptors, digests",
     ("blobs", "async"): "one flush for many publishers",
+    ("cache", "base"): "errors, digests, times, metrics",
     ("render", "base"): "errors, descriptors, encodings",
     ("render", "asset"): "it is asked with a plan and answers with media facts",
     ("render", "async"): "threads that wait for renderers",
@@ -43,6 +44,7 @@ EDGES = {
     ("pipeline", "async"): "many who want one variant share one flight",
     ("pipeline", "catalog"): "each step is recorded",
     ("pipeline", "blobs"): "each step reads or keeps bytes",
+    ("pipeline", "cache"): "what another server has found out is not found out again",
     ("pipeline", "render"): "pixels are read and made by renderers",
     ("jobs", "base"): "errors, clocks, metrics",
     ("jobs", "asset"): "kinds and lanes",
@@ -61,6 +63,7 @@ EDGES = {
     ("app", "asset"): "it makes everything",
     ("app", "catalog"): "it makes everything",
     ("app", "blobs"): "it makes everything",
+    ("app", "cache"): "it makes everything",
     ("app", "render"): "it makes everything",
     ("app", "pipeline"): "it makes everything",
     ("app", "jobs"): "it makes everything",
@@ -76,6 +79,7 @@ EDGES = {
 # beside or above stays out of sight. What it needs besides is written here.
 TEST_EDGES = {
     ("render", "render/renderer"): "the pool's tests judge pictures and the sandbox by its parts",
+    ("http", "cache"): "the server is tested with the cache that shares nothing",
     ("http", "render"): "the server is tested with real renderers",
     ("jobs", "blobs"): "jobs are tested on a real store",
     ("jobs", "render"): "jobs are tested with real renderers",
@@ -85,6 +89,9 @@ TEST_EDGES = {
 # and tests.
 IMPLEMENTATIONS = {
     "blobs/f*.hpp": "others see blobs/blob_store.hpp",
+    "cache/open_cache.hpp": "the cache is chosen once, by whoever composes",
+    "cache/re[ds]*.hpp": "others see cache/shared_cache.hpp",
+    "cache/unshared_cache.hpp": "others see cache/shared_cache.hpp",
     "catalog/sql*.hpp": "others see catalog/catalog.hpp",
     "catalog/pg_*.hpp": "others see catalog/catalog.hpp",
     "catalog/database.hpp": "others see catalog/catalog.hpp",
@@ -99,7 +106,9 @@ IMPLEMENTATION_USERS = {
 # Longest match first: boost/json before boost.
 LIBRARIES = {
     "boost/json": ({"base"}, "one dialect of JSON, with its limits, in base/json"),
-    "boost/asio": ({"async", "http"}, "sockets, and the offload that resumes on a connection"),
+    "boost/asio": ({"async", "http", "cache"},
+                   "sockets, the offload that resumes on a connection, the shared cache's thread"),
+    "boost/redis": ({"cache"}, "the shared cache speaks to it in one file"),
     "boost/beast": ({"http"}, "HTTP ends at its door"),
     "boost/intrusive": ({"http"}, "a connection is in its thread's lists without an allocation"),
     "boost": (set(), "a new part of Boost needs a row here"),
