@@ -2,8 +2,10 @@
 """The shared cache through the real program and a real Redis, which is emptied, filled with what is
 damaged or out of date, frozen and killed: answers stay right, and none waits for it."""
 
+import shutil
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,11 +44,14 @@ class Talk:
 
 
 @pytest.fixture
-def redis(tmp_path):
-    server = Redis(tmp_path / "redis")
+def redis():
+    folder = Path(tempfile.mkdtemp(prefix="calotype-redis-"))
+    folder.chmod(0o755)  # it may run as somebody else
+    server = Redis(folder / "redis")
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
