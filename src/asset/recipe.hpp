@@ -40,8 +40,8 @@ enum class Gravity : std::uint8_t {
 };
 
 enum class ImageFormat : std::uint8_t { jpeg, png, webp, avif };
-inline constexpr std::array image_formats = {ImageFormat::jpeg, ImageFormat::png,
-                                             ImageFormat::webp, ImageFormat::avif};
+inline constexpr std::array image_formats = {ImageFormat::jpeg, ImageFormat::png, ImageFormat::webp,
+                                             ImageFormat::avif};
 
 struct Color {
   std::uint8_t red = 0, green = 0, blue = 0, alpha = 255;

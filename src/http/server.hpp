@@ -42,7 +42,7 @@ struct HttpSettings {
   std::uint64_t hot_bytes_max = 256 << 20;
   bool require_signature = false;
   std::string signing_key;
-  std::chrono::milliseconds purge_after{0};  // from an asset's deletion to its bytes'
+  std::chrono::milliseconds purge_after{0};           // from an asset's deletion to its bytes'
   std::chrono::milliseconds access_interval{60'000};  // between two writings of accesses
   bool operations_only = false;  // health, readiness and metrics, for a worker; needs no keys
   std::chrono::milliseconds probe_interval{5'000};

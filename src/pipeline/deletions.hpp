@@ -75,8 +75,8 @@ class Deletions {
   bool asked_for_ = false;
   std::map<AssetId, Timestamp> deleted_;    // when last, by the catalog
   std::map<AssetId, std::uint64_t> noted_;  // and the round of asking that must have found it
-  Timestamp known_since_;                 // nothing is said of what is older
-  Timestamp asked_until_;                 // by this machine's clock
+  Timestamp known_since_;                   // nothing is said of what is older
+  Timestamp asked_until_;                   // by this machine's clock
   std::uint64_t round_ = 0;
   std::optional<Instant> answered_at_;
   std::shared_mutex listener_mutex_;  // shared while a callback runs
