@@ -181,9 +181,9 @@ class Stepper {
     if (!jobs || jobs->empty()) return;
     const JobLease lease{jobs->front().id, jobs->front().fence};
     const auto id = *AssetId::parse(jobs->front().asset_id);
-    const auto begun = catalog_.begin_purge(id);
-    allow(begun, {});
-    if (begun && *begun) allow(catalog_.finish_purge(id), {});
+    const auto begun = catalog_.begin_purge(lease, id);
+    allow(begun, {ErrorCode::lease_lost});
+    if (begun && *begun) allow(catalog_.finish_purge(lease, id), {ErrorCode::lease_lost});
     if (random_() % 3 == 0)
       return allow(catalog_.put_back_job(lease, 0ms), {ErrorCode::lease_lost});
     allow(catalog_.complete_job(lease), {ErrorCode::lease_lost});
