@@ -12,7 +12,6 @@
 namespace calotype {
 namespace {
 
-constexpr std::array every_lane = {Lane::metadata, Lane::maintenance};
 
 std::string in_words(std::string_view origin, const CatalogChange& change) {
   if (change.what == CatalogChange::What::asset_deleted)
