@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <latch>
+#include <optional>
 #include <thread>
 
 #include "async/group_commit.hpp"
@@ -114,6 +116,27 @@ TEST(SingleFlight, IsCancelledWhenItsLastWaiterLeavesNotItsFirst) {
   EXPECT_EQ(calls, 0) << "the cancelled flight lands for nobody";
   flights.land(late, 2);
   EXPECT_EQ(calls, 1);
+}
+
+TEST(SingleFlight, NobodyBoardsAFlightThatIsBeingCancelled) {
+  Flights flights;
+  for (int round = 0; round < 2'000; ++round) {
+    const auto first = flights.join("a", [](const int&) {});
+    ASSERT_TRUE(first.lead);
+    std::optional<Flights::Ticket> second;
+    std::barrier start(2);
+    std::thread other([&] {
+      start.arrive_and_wait();
+      second = flights.join("a", [](const int&) {});
+    });
+    start.arrive_and_wait();
+    flights.leave(first);
+    other.join();
+    if (!second->lead) ASSERT_FALSE(first.lead->stop_requested()) << "round " << round;
+    flights.land(first, 1);
+    flights.land(*second, 1);
+    ASSERT_EQ(flights.size(), 0U);
+  }
 }
 
 }  // namespace

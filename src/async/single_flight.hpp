@@ -32,8 +32,9 @@ class SingleFlight {
   Ticket join(const Key& key, Waiter waiter) {
     const std::lock_guard lock(mutex_);
     auto [place, fresh] = flights_.try_emplace(key);
-    // A flight that was cancelled but has not landed yet must not take passengers.
-    if (!fresh && place->second.stop.stop_requested()) {
+    // A flight that was cancelled but has not landed yet must not take passengers. (Its token is set
+    // a moment later, outside the lock.)
+    if (!fresh && place->second.abandoned) {
       place->second = Flight{};
       fresh = true;
     }
@@ -69,7 +70,10 @@ class SingleFlight {
       if (std::erase_if(waiters, [&](const auto& entry) { return entry.first == ticket.waiter; }) ==
           0)
         return false;
-      if (waiters.empty()) abandoned = place->second.stop;
+      if (waiters.empty()) {
+        place->second.abandoned = true;
+        abandoned = place->second.stop;
+      }
     }
     if (abandoned) abandoned->request_stop();
     return true;
@@ -84,6 +88,7 @@ class SingleFlight {
   struct Flight {
     std::uint64_t id = 0;
     std::stop_source stop{};
+    bool abandoned = false;  // its last waiter has left
     std::vector<std::pair<std::uint64_t, Waiter>> waiters{};
   };
 
