@@ -23,8 +23,10 @@ Result<void> Inspect::run(const Job& job, const std::stop_token& stop) {
   }
   TRY(const auto proof, keep_proof(*inspection));
   auto finished = catalog_.finish_inspection(lease, *id, inspection->media, proof);
-  // Best effort: the scrub finds what stays behind.
-  if (!finished && proof) (void)blobs_.remove(*BlobKey::parse(proof->blob_key));
+  // Best effort, and only where the row is certainly not there: a commit whose answer was lost may
+  // have been one. The scrub finds what stays behind.
+  if (!finished && finished.error().code == ErrorCode::lease_lost && proof)
+    (void)blobs_.remove(*BlobKey::parse(proof->blob_key));
   return finished;
 }
 
