@@ -322,7 +322,12 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   app.fallthrough();
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
     const std::string name = "calotype" + command_name(*failed);
-    return name + ": " + error.what() + "\nTry `" + name + " --help`.\n";
+    const auto rest = failed->remaining();
+    const bool is_unknown =
+        failed->get_subcommands().empty() && !rest.empty() && !rest.front().starts_with('-');
+    const std::string what =
+        is_unknown ? "There is no command “" + rest.front() + "”." : std::string(error.what());
+    return name + ": " + what + "\nTry `" + name + " --help`.\n";
   });
   add_client_options(app, draft);
   add_serve(app, draft);

@@ -36,6 +36,14 @@ class CommandLineTest : public testing::Test {
   }
 };
 
+TEST_F(CommandLineTest, UnknownCommandIsNamed) {
+  const Usage unknown = usage({"pud", "a.jpg"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.text.find("There is no command “pud”."), std::string::npos) << unknown.text;
+  EXPECT_NE(usage({}).text.find("A subcommand is required"), std::string::npos);
+  EXPECT_NE(usage({"key", "made"}).text.find("“made”"), std::string::npos);
+}
+
 TEST_F(CommandLineTest, ReadsEachCommand) {
   const auto put = parse_as<PutCommand>({"put", "a.jpg", "b.jpg", "--tag", "x", "--tag", "y"});
   EXPECT_EQ(put.files, (Arguments{"a.jpg", "b.jpg"}));

@@ -104,12 +104,9 @@ Result<std::optional<json::value>> record_known(Session& session, const PutComma
                                                 const OpenFile& file, const Digest& digest) {
   const std::string target = "/v1/assets/sha256:" + digest.hex();
   TRY(const HttpAnswer known, session.http.send({.method = "HEAD", .target = target}));
-  if (known.status == 404) return std::nullopt;
-  if (!known.ok()) {
-    // A HEAD's answer has no body to say why; the same question as GET has.
-    TRY(const HttpAnswer why, session.http.send({.target = target}));
-    return std::unexpected(problem_of(why.ok() ? known : why));
-  }
+  // A HEAD's answer has no body to say why it refuses; the upload's, which is refused before its
+  // bytes are sent, has.
+  if (!known.ok()) return std::nullopt;
   json::object body{{"file_name", file.name}, {"tags", tags_json(command)}};
   const auto record = [&] {
     return session.http.send({.method = "POST",
