@@ -98,6 +98,14 @@ TEST_F(Keys, EverybodyMayDoEverythingWithoutAny) {
   EXPECT_FALSE(principal->keys_in_force);
 }
 
+TEST_F(Keys, AreNeededEvenWhereThereIsNoneOnceInsistedUpon) {
+  KeyRing ring(*catalog_);
+  ring.insist();
+  EXPECT_EQ(refusal(ring, "", Scope::read), ErrorCode::unauthorized);
+  EXPECT_EQ(refusal(ring, "", Scope::read), ErrorCode::unauthorized) << "recalled";
+  EXPECT_EQ(refusal(ring, "Bearer cal_wrong", Scope::read), ErrorCode::unauthorized);
+}
+
 TEST_F(Keys, OpenWhatTheirScopesSay) {
   const auto reader = make({"read"});
   const auto admin = make({"admin"});

@@ -16,6 +16,7 @@ bool modified_after(const std::optional<Timestamp>& modified, std::string_view d
 bool etag_list_has(std::string_view list, std::string_view etag, bool weak_comparison) {
   list = trim(list);
   if (list == "*") return true;
+  while (list.starts_with(',')) list = trim(list.substr(1));
   while (!list.empty()) {
     const bool weak = list.starts_with("W/");
     if (weak) list.remove_prefix(2);

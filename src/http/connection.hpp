@@ -68,6 +68,7 @@ class Connection : public ConnectionHook {
 
   // connection_body.cpp
   void begin_body();
+  Response refuse_body(const Error& error) const;
   Task<Result<std::size_t>> fill(std::span<char> buffer);
   Task<Result<std::size_t>> receive(std::span<char> buffer);
   Task<Result<std::string>> read_small_body();

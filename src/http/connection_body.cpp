@@ -23,6 +23,13 @@ std::unexpected<Error> incomplete() {
 
 }  // namespace
 
+/// 408 where it was the client who took too long: the server is well.
+Response Connection::refuse_body(const Error& error) const {
+  if (timed_out_ && error.code == ErrorCode::timeout)
+    return problem_response(408, error.code, error.message);
+  return problem_response(error);
+}
+
 void Connection::begin_body() {
   body_at_ = begin_ + head_.bytes;
   body_left_ = head_.content_length.value_or(0);
@@ -122,7 +129,7 @@ Task<Response> Connection::run_upload(const Route& route, const Exchange& exchan
     log::error("upload failed", {{"error", error}});
   // To drop a large spool file takes the file system a while.
   (void)parts_.ingests.post([sink = std::move(sink)](std::stop_token) mutable { sink.reset(); });
-  Response refusal = problem_response(error);
+  Response refusal = refuse_body(error);
   refusal.close = !body_done_ || body_broken_;
   co_return refusal;
 }

@@ -111,7 +111,7 @@ Task<Response> Connection::run_route(const RouteMatch& match) {
   if (route.begin_upload != nullptr) co_return co_await run_upload(route, exchange);
   if (head_.has_body()) {
     auto body = co_await read_small_body();
-    if (!body) co_return problem_response(body.error());
+    if (!body) co_return refuse_body(body.error());
     exchange.body = *std::move(body);
   }
   co_return co_await run_handler(route, exchange);

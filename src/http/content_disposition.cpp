@@ -52,6 +52,20 @@ std::optional<std::string> read_quoted(std::string_view& rest) {
   return std::nullopt;
 }
 
+/// What browsers write in a form's names for a quote and line breaks (the HTML standard): those
+/// three and no other `%`.
+std::string undo_form_escapes(std::string_view name) {
+  std::string out;
+  while (!name.empty()) {
+    const std::string_view head = name.substr(0, 3);
+    const bool is_break = equal_ignoring_case(head, "%0d") || equal_ignoring_case(head, "%0a");
+    if (head == "%22") out.push_back('"');
+    if (head != "%22" && !is_break) out.push_back(name.front());
+    name.remove_prefix(head == "%22" || is_break ? 3 : 1);
+  }
+  return out;
+}
+
 }  // namespace
 
 const std::string* FieldParameters::find(std::string_view name) const {
@@ -119,7 +133,7 @@ std::string file_name_in(const FieldParameters& disposition) {
         return clean_file_name(*decoded);
   }
   const std::string* plain = disposition.find("filename");
-  return plain == nullptr ? std::string{} : clean_file_name(*plain);
+  return plain == nullptr ? std::string{} : clean_file_name(undo_form_escapes(*plain));
 }
 
 std::string content_disposition(std::string_view kind, std::string_view file_name) {

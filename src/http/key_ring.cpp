@@ -63,7 +63,7 @@ std::optional<Result<Principal>> KeyRing::recall(std::string_view authorization,
   const std::string_view token = bearer_token(authorization);
   const std::lock_guard lock(mutex_);
   if (!in_force_ || now >= in_force_until_) return std::nullopt;
-  if (!*in_force_) return Principal{};
+  if (!*in_force_ && !insists_) return Principal{};
   if (token.empty()) return Result<Principal>(no_key());
   const auto place = known_.find(hash_of_api_key(token));
   if (place == known_.end() || now >= place->second.until) return std::nullopt;
@@ -73,7 +73,7 @@ std::optional<Result<Principal>> KeyRing::recall(std::string_view authorization,
 Result<Principal> KeyRing::authorize(std::string_view authorization, Scope needed) {
   if (auto known = recall(authorization, needed)) return *std::move(known);
   TRY(const bool required, in_force());
-  if (!required) return Principal{};
+  if (!required && !insists_) return Principal{};
   const std::string_view token = bearer_token(authorization);
   if (token.empty()) return no_key();
   const Digest hash = hash_of_api_key(token);

@@ -5,6 +5,7 @@
 // (the server refuses to listen elsewhere then).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -33,6 +34,8 @@ class KeyRing {
   /// `authorization` is the field's value, empty where it is missing. unauthorized; forbidden
   /// where the key lacks the scope (admin has them all). Blocks.
   Result<Principal> authorize(std::string_view authorization, Scope needed);
+  /// From now on a key is needed even where there is none: others can reach the server.
+  void insist() { insists_ = true; }
   /// Whether any key exists. Blocks.
   Result<bool> in_force();
   /// After a key was made or revoked here.
@@ -46,6 +49,7 @@ class KeyRing {
   };
 
   KeyCatalog& catalog_;
+  std::atomic<bool> insists_ = false;
   std::mutex mutex_;
   std::uint64_t forgotten_ = 0;  // what was asked before counts no more
   std::optional<bool> in_force_;

@@ -72,6 +72,7 @@ TEST(ETagList, IsSearchedWeaklyOrStrongly) {
   EXPECT_TRUE(etag_list_has("\"a\", W/\"b\"", "\"b\"", true));
   EXPECT_FALSE(etag_list_has("\"a\", W/\"b\"", "\"b\"", false));
   EXPECT_TRUE(etag_list_has(" * ", "\"b\"", false));
+  EXPECT_TRUE(etag_list_has(" , ,\"a\",, \"b\"", "\"b\"", false));
   EXPECT_TRUE(etag_list_has("\"a,b\" ,\"b\"", "\"b\"", false));
   EXPECT_FALSE(etag_list_has("\"a\" \"b\"", "\"b\"", true));
   EXPECT_FALSE(etag_list_has("b", "\"b\"", true));

@@ -206,9 +206,14 @@ class HeadReader {
       if (target.size() <= scheme.size() ||
           !equal_ignoring_case(target.substr(0, scheme.size()), scheme))
         continue;
-      const auto slash = target.find('/', scheme.size());
-      if (slash == target.npos) return refuse(400, "The request target has no path.");
-      head_.target = target.substr(slash);
+      const auto end = target.find_first_of("/?#", scheme.size());
+      if (end == target.npos) {
+        head_.target = "/";  // as an empty path is written (RFC 9110 §4.2.3)
+        return true;
+      }
+      if (target[end] != '/' || end == scheme.size())
+        return refuse(400, "The request target has no path.");
+      head_.target = target.substr(end);
       return true;
     }
     return refuse(400, "The request target is malformed.");
@@ -243,6 +248,8 @@ class HeadReader {
       head_.chunked = true;
     } else if (field.known == FieldName::host) {
       if (again) return refuse(400, "Host is given twice.");
+      if (field.value.find_first_of(" \t,/@?#\\\"<>") != std::string_view::npos)
+        return refuse(400, "Host is malformed.");
     } else if (field.known == FieldName::expect) {
       if (!equal_ignoring_case(field.value, "100-continue"))
         return refuse(417, "The only expectation is 100-continue.");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <format>
 #include <string>
 
 #include "http/chunked_body.hpp"
@@ -25,6 +26,17 @@ TEST(RequestHead, IsReadWithoutCopies) {
   EXPECT_TRUE(head.keep_alive);
   EXPECT_FALSE(head.has_body());
   EXPECT_EQ(text.substr(head.bytes), "rest");
+}
+
+TEST(RequestHead, AbsoluteTargetIsItsPath) {
+  for (const auto& [target, path] :
+       {std::pair{"http://a/b?c=/d", "/b?c=/d"}, {"HTTPS://a:1/b", "/b"}, {"http://a", "/"}}) {
+    const std::string text = std::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target);
+    RequestHead head;
+    HeadRefusal refusal;
+    ASSERT_EQ(read_head(text, head, refusal), HeadStatus::complete) << target;
+    EXPECT_EQ(head.target, path);
+  }
 }
 
 TEST(RequestHead, IsIncompleteUntilItsLastByte) {
@@ -52,6 +64,11 @@ TEST(RequestHead, IsRefusedWhereTwoProgramsCouldReadItInTwoWays) {
       {"bare LF at the end", "GET / HTTP/1.1\r\nHost: a\r\n\n", 400},
       {"CR inside a value", "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", 400},
       {"NUL inside a value", {"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 30}, 400},
+      {"a host with a space", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+      {"two hosts in one", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400},
+      {"absolute without a path, with a query", "GET http://a?x=/y HTTP/1.1\r\nHost: a\r\n\r\n",
+       400},
+      {"absolute without a host", "GET http:///y HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"folded line", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400},
       {"space before the colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400},
       {"empty field name", "GET / HTTP/1.1\r\n: a\r\n\r\n", 400},

@@ -105,6 +105,7 @@ TEST(ContentDisposition, GivesACleanFileName) {
       {"attachment; filename=\"a\\\"b.jpg\"", "a\"b.jpg"},
       {"attachment; filename=x; filename*=UTF-8''%e2%82%ac.jpg", "€.jpg"},
       {"attachment; filename=x; filename*=broken", "x"},
+      {"form-data; name=f; filename=\"a%22b%0D%0Ac%20d%2.jpg\"", "a\"bc%20d%2.jpg"},
       {"attachment; filename=\"\xff.jpg\"", "�.jpg"},
       {"inline", ""},
   };

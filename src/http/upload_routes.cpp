@@ -2,6 +2,7 @@
 // Bytes on their way in: a raw body, or the one file of a form; and content that is here already,
 // which is recorded again without its bytes.
 #include <format>
+#include <utility>
 
 #include "http/asset_json.hpp"
 #include "http/content_disposition.hpp"
@@ -45,7 +46,8 @@ class RawSink final : public UploadSink {
   UploadFacts facts_;
 };
 
-/// A form with exactly one file; `tags` beside it, other fields are passed over.
+/// A form with exactly one file; `tags` beside it, other fields are passed over. A file input that
+/// was left empty, which browsers send as a part without a name and without bytes, is no file.
 class FormSink final : public UploadSink, private MultipartParser::Receiver {
  public:
   FormSink(const Site& site, Intake intake, UploadFacts facts, std::string_view boundary)
@@ -64,18 +66,24 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
 
  private:
   Result<void> part_begins(PartHead head) override {
+    may_be_file_ = head.file_name.has_value() && head.file_name->empty();
     in_file_ = head.file_name.has_value() || head.name == "file";
     in_tags_ = !in_file_ && head.name == "tags";
     field_.clear();
     field_bytes_ = 0;
-    if (!in_file_) return {};
+    if (!in_file_ || may_be_file_) return {};
+    if (head.file_name) facts_.file_name = *head.file_name;
+    return take_file();
+  }
+
+  Result<void> take_file() {
     if (has_file_) return fail(ErrorCode::bad_request, "A form has one file, this one has more.");
     has_file_ = true;
-    if (head.file_name && !head.file_name->empty()) facts_.file_name = *head.file_name;
     return {};
   }
 
   Result<void> part_content(std::string_view bytes) override {
+    if (std::exchange(may_be_file_, false)) TRY_VOID(take_file());
     if (in_file_) return intake_.write(as_bytes(bytes));
     field_bytes_ += bytes.size();
     if (field_bytes_ > field_bytes_max)
@@ -95,6 +103,7 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
   MultipartParser parser_;
   bool has_file_ = false;
   bool in_file_ = false;
+  bool may_be_file_ = false;  // without a name: one as soon as it has a byte
   bool in_tags_ = false;
   std::string field_;
   std::size_t field_bytes_ = 0;
