@@ -132,7 +132,9 @@ TEST(SingleFlight, NobodyBoardsAFlightThatIsBeingCancelled) {
     start.arrive_and_wait();
     flights.leave(first);
     other.join();
-    if (!second->lead) ASSERT_FALSE(first.lead->stop_requested()) << "round " << round;
+    if (!second->lead) {
+      ASSERT_FALSE(first.lead->stop_requested()) << "round " << round;
+    }
     flights.land(first, 1);
     flights.land(*second, 1);
     ASSERT_EQ(flights.size(), 0U);

@@ -6,6 +6,7 @@
 
 #include "http/dialects/percent.hpp"
 #include "http/request_head.hpp"
+#include "http/utf8_text.hpp"
 
 namespace calotype {
 namespace {
@@ -17,23 +18,6 @@ std::string lower_case(std::string_view text) {
   for (char& c : lowered)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
   return lowered;
-}
-
-/// The length of the well-formed UTF-8 sequence at the start; 0 where there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((at(i) & 0xc0) != 0x80) return 0;
-  const unsigned char second = at(1);
-  if (first == 0xe0 && second < 0xa0) return 0;  // overlong
-  if (first == 0xed && second > 0x9f) return 0;  // surrogates
-  if (first == 0xf0 && second < 0x90) return 0;
-  if (first == 0xf4 && second > 0x8f) return 0;
-  return length;
 }
 
 /// The text of a quoted string that `rest` begins with; `rest` is moved behind it.

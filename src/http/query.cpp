@@ -8,6 +8,7 @@
 
 #include "http/dialects/percent.hpp"
 #include "http/request_head.hpp"
+#include "http/utf8_text.hpp"
 
 namespace calotype {
 
@@ -34,6 +35,8 @@ Result<Query> Query::parse(std::string_view raw) {
     auto value = form_decode(equals == pair.npos ? std::string_view{} : pair.substr(equals + 1));
     if (!name || !value)
       return fail(ErrorCode::bad_request, "The query's percent-encoding is broken.");
+    if (!is_utf8(*name) || !is_utf8(*value))
+      return fail(ErrorCode::bad_request, "The query is not UTF-8.");
     if (*name != "tags" && query.find(*name) != nullptr)
       return fail(ErrorCode::bad_request, std::format("{} is given twice.", *name));
     query.pairs_.emplace_back(*std::move(name), *std::move(value));

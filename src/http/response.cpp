@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/json.hpp"
+#include "http/utf8_text.hpp"
 
 namespace calotype {
 namespace {
@@ -31,7 +32,7 @@ Response problem(int status, ErrorCode code, std::string_view detail) {
                         {"title", reason_phrase(status)},
                         {"status", status},
                         {"code", to_string(code)},
-                        {"detail", detail}};
+                        {"detail", to_utf8(detail)}};
   if (code == ErrorCode::limit_exceeded)
     if (const auto limit = limit_in(detail); !limit.empty()) document["limit"] = limit;
   return text_response(status, problem_media_type, json::serialize(document));

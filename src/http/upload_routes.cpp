@@ -10,6 +10,7 @@
 #include "http/multipart.hpp"
 #include "http/query.hpp"
 #include "http/router.hpp"
+#include "http/utf8_text.hpp"
 
 namespace calotype {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::size_t tag_bytes_max = 200;
 constexpr std::uint64_t form_bytes_max = 4 << 20;  // of a form beside its file
 
 Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
-  for (std::string& tag : split_list(list)) {
+  for (std::string& tag : split_list(to_utf8(list))) {
     if (tag.size() > tag_bytes_max || tags.size() == tags_max)
       return fail(ErrorCode::bad_request, std::format("An upload has at most {} tags of {} bytes.",
                                                       tags_max, tag_bytes_max));

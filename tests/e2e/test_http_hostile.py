@@ -49,6 +49,19 @@ def test_names_are_read_as_browsers_write_them(site, sent, name):
     assert shown["uploads"][0]["file_name"] == name
 
 
+def test_what_is_no_utf8_makes_no_broken_json(site):
+    for target in ("/v1/assets?state=%ff", "/v1/assets?%ff=1", "/v1/jobs?state=%c3%28",
+                   "/v1/assets/" + "a" * 26 + "?upload=%ff"):
+        site.problem(site.get(target), 400 if "?upload" not in target else 404,
+                     "BAD_REQUEST" if "?upload" not in target else "ASSET_NOT_FOUND")
+    site.problem(site.post("/v1/assets?tags=%ff", data=b"x"), 400, "BAD_REQUEST")
+    answer = site.post("/v1/assets", **form(('name="tags"', b"a\xff"),
+                                            ('name="file"; filename="\xe9"', b"no utf-8")))
+    assert answer.status_code == 201, answer.text
+    shown = site.get(f"/v1/assets/{answer.json()['id']}").json()
+    assert shown["uploads"][0]["tags"] == ["a\ufffd"]
+
+
 def test_head_gives_the_length_of_get_or_none(site):
     asset = site.put_inspected(encoded(scene(200, 150), "png"))
     for target in (f"/v1/assets/{asset['id']}", f"/v1/assets/sha256:{asset['sha256']}",
