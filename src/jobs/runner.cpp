@@ -9,7 +9,7 @@
 namespace calotype {
 namespace {
 
-constexpr std::chrono::milliseconds put_back_pause{200};
+constexpr std::chrono::milliseconds record_pause{200};
 
 double random_unit() {
   thread_local std::minstd_rand source{std::random_device{}()};
@@ -139,7 +139,8 @@ void JobRunner::run(const Job& job) {
     lost = running.lost;
   }
   stopped_.notify_all();
-  if (outcome && !handler->second.completes) outcome = catalog_.complete_job(running.lease);
+  if (outcome && !handler->second.completes)
+    outcome = record([&] { return catalog_.complete_job(running.lease); });
   metrics_.at(job.kind)->duration.observe(std::chrono::steady_clock::now() - began);
   settle(job, outcome, lost);
 }
@@ -164,9 +165,9 @@ void JobRunner::settle(const Job& job, const Result<void>& outcome, bool lease_l
                            {"asset", job.asset_id},
                            {"attempt", job.attempts},
                            {"error", error}});
-  if (auto failed =
-          catalog_.fail_job({job.id, job.fence}, error, backoff(job.attempts, random_unit()));
-      !failed)
+  const auto delay = backoff(job.attempts, random_unit());
+  auto failed = record([&] { return catalog_.fail_job({job.id, job.fence}, error, delay); });
+  if (!failed)
     log::error("job's failure was not recorded", {{"job", job.id}, {"error", failed.error()}});
 }
 
@@ -183,16 +184,21 @@ bool JobRunner::is_outage(const Error& error) const {
   }
 }
 
-/// While the catalog is away the job cannot be given back, and its lease runs out: until then it is
-/// tried, so that a short absence costs no attempt.
-void JobRunner::put_back(const Job& job, std::chrono::milliseconds delay) {
+/// While the catalog is away what a job came to cannot be recorded, and its lease runs out: until
+/// then it is tried, so that a short absence costs no attempt, and no job sleeps without need.
+Result<void> JobRunner::record(const std::function<Result<void>()>& step) {
   const auto until = std::chrono::steady_clock::now() + settings_.lease;
-  auto back = catalog_.put_back_job({job.id, job.fence}, delay);
-  while (!back && back.error().code != ErrorCode::lease_lost && !stop_.stop_requested() &&
+  auto recorded = step();
+  while (!recorded && recorded.error().code != ErrorCode::lease_lost && !stop_.stop_requested() &&
          std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(put_back_pause);
-    back = catalog_.put_back_job({job.id, job.fence}, delay);
+    std::this_thread::sleep_for(record_pause);
+    recorded = step();
   }
+  return recorded;
+}
+
+void JobRunner::put_back(const Job& job, std::chrono::milliseconds delay) {
+  auto back = record([&] { return catalog_.put_back_job({job.id, job.fence}, delay); });
   if (!back) log::warn("job was not put back", {{"job", job.id}, {"error", back.error()}});
 }
 

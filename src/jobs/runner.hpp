@@ -57,6 +57,7 @@ class JobRunner {
   void work(LaneState& lane);
   void run(const Job& job);
   void settle(const Job& job, const Result<void>& outcome, bool lease_lost);
+  Result<void> record(const std::function<Result<void>()>& step);
   void put_back(const Job& job, std::chrono::milliseconds delay);
   bool is_outage(const Error& error) const;
   void keep_leases();
