@@ -2,6 +2,7 @@
 // /v1/assets: list, read, history, variants, bytes, delete.
 #include <format>
 
+#include "base/encoding.hpp"
 #include "http/asset_json.hpp"
 #include "http/content_disposition.hpp"
 #include "http/query.hpp"
@@ -88,6 +89,7 @@ Result<Response> original(const Site& site, const Exchange& exchange) {
   fields.add("Cache-Control", "private, max-age=0, must-revalidate");
   fields.add("X-Content-Type-Options", "nosniff");
   fields.add("Content-Security-Policy", "sandbox");
+  fields.add("Repr-Digest", "sha-256=:" + to_base64(asset.digest.bytes) + ":");
   fields.add("Content-Disposition",
              content_disposition(is_safe_inline(media_type) ? "inline" : "attachment", file_name));
   return respond_with({.media_type = media_type.empty() ? "application/octet-stream" : media_type,

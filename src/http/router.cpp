@@ -23,7 +23,7 @@ constexpr Route table[] = {
      .begin_upload = begin_upload},
     {get, "/v1/assets", Access::read, "assets", list_assets},
     {head, "/v1/assets/{id}", Access::existence, "existence", head_asset},
-    {get, "/v1/assets/{id}", Access::existence, "asset", show_asset},
+    {get, "/v1/assets/{id}", Access::read, "asset", show_asset},
     {remove, "/v1/assets/{id}", Access::write, "delete_asset", delete_asset},
     {post, "/v1/assets/{id}/uploads", Access::write, "record_known", record_known},
     {remove, "/v1/assets/{id}/uploads/{upload}", Access::write, "delete_upload", delete_upload},

@@ -149,12 +149,14 @@ struct HttpServer::State {
 /// Anybody who reaches the server may do everything where there are no keys.
 Result<void> HttpServer::State::check_keys(const asio::ip::address& address) {
   if (address.is_loopback() || settings.operations_only) return {};
+  // Whoever revokes the last key must not open the server to everybody.
+  keys.insist();
   TRY(const bool in_force, keys.in_force());
   if (in_force) return {};
   return fail(ErrorCode::bad_config,
               std::format("{} can be reached by others, and there is no API key: anybody could "
-                          "upload and delete. Make a key first (`calotype key create --scope admin "
-                          "NAME`), or listen on 127.0.0.1.",
+                          "upload and delete. Make a key first (`calotype key create --data DIR "
+                          "--name NAME --scope admin`), or listen on 127.0.0.1.",
                           settings.host));
 }
 

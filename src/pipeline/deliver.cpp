@@ -59,6 +59,12 @@ Result<std::string> read_whole(const Blob& blob) {
   return bytes;
 }
 
+/// A renderer that this picture ended will end the next time too: no "try again shortly".
+Error as_seen_from_outside(Error error) {
+  if (error.code == ErrorCode::renderer_failed) error.code = ErrorCode::variant_generation_failed;
+  return error;
+}
+
 }  // namespace
 
 Deliver::Deliver(const DeliverParts& parts, const DeliverSettings& settings,
@@ -221,14 +227,15 @@ Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& le
                               : BlobKey::original(order.asset.digest);
   require(key.has_value(), "a proof's blob key is well-formed");
   TRY(const Blob source, blobs_.open(*key));
-  TRY(std::string bytes,
-      renderers_.render({.batch_key = key->text(),
-                         .source = {source.file, source.bytes},
-                         .plan = order.plan,
-                         .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
-                         .render_class = RenderClass::waiting,
-                         .deadline = began + settings_.wait_max},
-                        stop));
+  auto made = renderers_.render({.batch_key = key->text(),
+                                 .source = {source.file, source.bytes},
+                                 .plan = order.plan,
+                                 .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
+                                 .render_class = RenderClass::waiting,
+                                 .deadline = began + settings_.wait_max},
+                                stop);
+  if (!made) return std::unexpected(as_seen_from_outside(std::move(made).error()));
+  std::string bytes = *std::move(made);
   render_duration_.observe(std::chrono::steady_clock::now() - began);
   const Timestamp now = clock_.now();
   VariantRow row{.key = order.key,

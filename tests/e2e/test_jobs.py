@@ -170,6 +170,22 @@ def test_dead_letters_by_command_and_cured_by_a_better_renderer(start_server):
     assert server.get(server.get(f"/v1/assets/{asset}").json()["urls"]["thumb"]).status_code == 200
 
 
+def test_a_variant_that_ends_its_renderer_says_so(start_server):
+    server = start_server()
+    asset = server.put_inspected(with_fault("crash", (400, 300)))["id"]
+    good = server.put_inspected(encoded(scene(401, 300), "jpeg"))["id"]
+    assert server.stop() == 0
+    server.settings |= settings()
+    server.start()
+    for _ in range(2):
+        answer = server.get(f"/i/{asset}?w=390&fm=webp")
+        server.problem(answer, 500, "VARIANT_GENERATION_FAILED")
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert server.get(f"/i/{good}?w=390&fm=webp").status_code == 200
+    stored = server.get(f"/v1/assets/{asset}/variants").json()["variants"]
+    assert stored == [] and server.get("/healthz").status_code == 200
+
+
 def test_jobs_are_listed_in_pages(site, crashed):
     first = site.get("/v1/jobs?limit=1").json()
     assert len(first["jobs"]) == 1
