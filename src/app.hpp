@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "asset/preset.hpp"
-#include "blobs/folder_store.hpp"
+#include "blobs/open_blobs.hpp"
 #include "cache/open_cache.hpp"
 #include "catalog/open_catalog.hpp"
 #include "http/server.hpp"
@@ -24,7 +24,7 @@ namespace calotype {
 struct AppSettings {
   std::filesystem::path data;  // one process at a time owns this folder
   CatalogSettings catalog;
-  FolderSettings blobs;
+  BlobSettings blobs;
   CacheSettings cache;
   RenderSettings render;
   IngestSettings ingest;

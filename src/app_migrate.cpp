@@ -6,6 +6,7 @@
 
 #include "app.hpp"
 #include "base/folder_lock.hpp"
+#include "base/metrics.hpp"
 #include "base/url.hpp"
 
 namespace calotype {
@@ -65,13 +66,22 @@ Result<std::vector<UniqueFd>> lock_both(const AppSettings& from, const AppSettin
   return locks;
 }
 
+/// Nothing is read twice, and both ends may be S3 with one data folder between them.
+BlobSettings for_a_move(BlobSettings settings, std::string_view end) {
+  if (auto* const s3 = std::get_if<S3Settings>(&settings)) {
+    s3->cache_bytes_max = 0;
+    s3->folder += "-" + std::string(end);
+  }
+  return settings;
+}
+
 }  // namespace
 
 Result<MigrateStore::Report> migrate_store(
     const AppSettings& from, const AppSettings& to, bool skip_damaged,
     std::function<void(const MigrateStore::Progress&)> tell) {
   const bool moves_catalog = canonical(from.catalog.url) != canonical(to.catalog.url);
-  const bool moves_blobs = from.blobs.folder != to.blobs.folder;
+  const bool moves_blobs = place_of(from.blobs) != place_of(to.blobs);
   if (!moves_catalog && !moves_blobs)
     return fail(ErrorCode::bad_config,
                 "Catalog and blobs are there already. Say where to, for example by --to "
@@ -80,14 +90,15 @@ Result<MigrateStore::Report> migrate_store(
   TRY(const auto locks, lock_both(from, to));
   const SystemClock clock;
   TRY(const auto from_tables, open_tables(from.catalog, clock));
-  TRY(const auto from_blobs, open_folder_store(from.blobs));
+  Metrics metrics;
+  TRY(const auto from_blobs, open_blobs(for_a_move(from.blobs, "from"), clock, metrics));
   std::unique_ptr<CatalogTables> to_tables;
   std::unique_ptr<BlobStore> to_blobs;
   if (moves_catalog) {
     TRY(to_tables, open_tables(to.catalog, clock));
   }
   if (moves_blobs) {
-    TRY(to_blobs, open_folder_store(to.blobs));
+    TRY(to_blobs, open_blobs(for_a_move(to.blobs, "to"), clock, metrics));
   }
   const StopOnSignal signals;
   MigrateStore move({.from_tables = from_tables.get(),

@@ -41,7 +41,7 @@ Result<void> Composition::open_stores() {
                                              ". Stop it, or choose another folder with --data."));
   TRY(catalog_, open_catalog(settings_.catalog, clock_, &metrics_));
   if (!catalog_->is_shared()) TRY_VOID(catalog_->end_all_leases());
-  TRY(blobs_, open_folder_store(settings_.blobs));
+  TRY(blobs_, open_blobs(settings_.blobs, clock_, metrics_));
   TRY(cache_, open_cache(settings_.cache, metrics_));
   return {};
 }

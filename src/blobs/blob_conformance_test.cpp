@@ -1,53 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every blob store promises, run against each of them.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <format>
-#include <functional>
 #include <set>
 #include <thread>
 
-#include "base/ids.hpp"
-#include "blobs/folder_store.hpp"
-#include "blobs/test_faults.hpp"
-#include "blobs/test_folder.hpp"
+#include "blobs/test_stores.hpp"
 
 namespace calotype {
 namespace {
 
-using test::TestFolder;
-
-struct Flavour {
-  std::string name;
-  std::function<Result<std::unique_ptr<BlobStore>>(const std::string& folder)> open;
-};
-
-/// The three ways in which the folder store works, by what its file system can do.
-std::vector<Flavour> flavours() {
-  return {
-      {"FolderFlushedByJournal",
-       [](const std::string& folder) {
-         return open_folder_store({.folder = folder, .flush = FolderFlush::journal});
-       }},
-      {"FolderFlushedEach",
-       [](const std::string& folder) {
-         return open_folder_store({.folder = folder, .flush = FolderFlush::each});
-       }},
-      {"FolderWithNamedSpool",
-       [](const std::string& folder) {
-         static test::FaultyFileOps without_unnamed_files({.no_unnamed_files = true});
-         return open_folder_store({.folder = folder}, without_unnamed_files);
-       }},
-  };
-}
-
-class BlobStoreTest : public testing::TestWithParam<Flavour> {
+class BlobStoreTest : public testing::TestWithParam<test::Flavour> {
  protected:
   void SetUp() override {
-    auto opened = GetParam().open((folder_.path() / "store").string());
+    backing_ = GetParam().make();
+    if (!backing_) GTEST_SKIP() << "CALOTYPE_TEST_S3 names no server";
+    auto opened = backing_->open();
     ASSERT_TRUE(opened) << describe(opened.error());
     store_ = *std::move(opened);
   }
@@ -77,14 +49,37 @@ class BlobStoreTest : public testing::TestWithParam<Flavour> {
     }
   }
 
-  std::vector<std::string> spool_files() const {
-    std::vector<std::string> found;
-    for (const auto& file : folder_.files())
-      if (file.starts_with("store/spool/")) found.push_back(file);
-    return found;
+  /// To its end, as the one who sends it does.
+  static Result<std::string> read(BlobStream& stream) {
+    std::string text;
+    std::array<char, 10'000> piece;
+    while (true) {
+      std::mutex mutex;
+      std::condition_variable changed;
+      bool ready = false;
+      stream.when_ready([&] {
+        const std::lock_guard lock(mutex);
+        ready = true;
+        changed.notify_one();
+      });
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return ready; });
+      }
+      TRY(const std::size_t got, stream.read_some(piece));
+      if (got == 0) return text;
+      text.append(piece.data(), got);
+    }
   }
 
-  TestFolder folder_;
+  std::vector<std::string> everything() {
+    auto keys = all("raw/", 100);
+    for (const auto* kind : {"proofs/", "variants/"})
+      for (auto& key : all(kind, 100)) keys.push_back(std::move(key));
+    return keys;
+  }
+
+  std::unique_ptr<test::Backing> backing_;
   std::unique_ptr<BlobStore> store_;
 };
 
@@ -122,7 +117,8 @@ TEST_P(BlobStoreTest, BytesAppendedInPiecesAreOneBlob) {
   }
   EXPECT_EQ(file->bytes(), expected.size());
   const auto key = BlobKey::original(hash.finish());
-  ASSERT_TRUE(store_->publish(*file, key));
+  const auto published = store_->publish(*file, key);
+  ASSERT_TRUE(published) << describe(published.error());
   EXPECT_EQ(read(store_->open(key).value()), expected);
 }
 
@@ -131,38 +127,66 @@ TEST_P(BlobStoreTest, ADroppedSpoolFileLeavesNothing) {
     const auto file = store_->spool().value();
     ASSERT_TRUE(file->append(as_bytes("never published")));
   }
-  EXPECT_TRUE(folder_.files().empty());
+  EXPECT_TRUE(everything().empty());
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
 TEST_P(BlobStoreTest, APublishedSpoolFileLeavesItsBlobOnly) {
   const auto key = put("a picture");
-  EXPECT_EQ(folder_.files(), std::vector<std::string>{"store/" + key.text()});
+  EXPECT_EQ(everything(), std::vector<std::string>{key.text()});
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
-TEST_P(BlobStoreTest, PublishOfWhatIsThereKeepsItsBytesAndStartsItsAgeAnew) {
+TEST_P(BlobStoreTest, PublishOfWhatIsThereStartsItsAgeAnew) {
   const auto key = put("a picture");
-  const auto path = folder_.path() / "store" / key.text();
-  const auto inode = [&] {
-    struct stat facts{};
-    EXPECT_EQ(::stat(path.c_str(), &facts), 0);
-    return facts.st_ino;
-  };
-  const auto first = inode();
-  const timespec long_ago[2] = {{.tv_sec = 1'000'000, .tv_nsec = 0},
-                                {.tv_sec = 1'000'000, .tv_nsec = 0}};
-  ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), long_ago, 0), 0);
-  const auto before = SystemClock().now() - std::chrono::seconds{5};
+  backing_->make_old(key);
+  const auto before = store_->list("raw/", "", 1).value().front().modified;
   put("a picture");
-  EXPECT_EQ(inode(), first);
   EXPECT_GT(store_->list("raw/", "", 1).value().front().modified, before);
+  EXPECT_EQ(read(store_->open(key).value()), "a picture");
 }
 
 TEST_P(BlobStoreTest, ABlobOfTheWrongSizeIsReplaced) {
   const auto key = put("a picture");
-  ASSERT_EQ(::truncate((folder_.path() / "store" / key.text()).c_str(), 3), 0);
+  backing_->spoil(key, "a p");
   put("a picture");
   EXPECT_EQ(read(store_->open(key).value()), "a picture");
-  EXPECT_EQ(folder_.files().size(), 1U);
+  EXPECT_EQ(everything().size(), 1U);
+  EXPECT_TRUE(backing_->strays().empty());
+}
+
+TEST_P(BlobStoreTest, WholeReadsAreHeldAgainstTheHash) {
+  const auto key = put("a picture");
+  EXPECT_EQ(store_->read(key, 9).value(), "a picture");
+  EXPECT_EQ(store_->read(key, 8).error().code, ErrorCode::blob_corrupt);
+  backing_->spoil(key, "a ghost..");
+  EXPECT_EQ(store_->read(key, 9).error().code, ErrorCode::blob_corrupt);
+  const auto nobodys = BlobKey::original(Sha256::of(as_bytes("nobody's")));
+  EXPECT_EQ(store_->read(nobodys, 8).error().code, ErrorCode::blob_not_found);
+}
+
+TEST_P(BlobStoreTest, ARangeIsReadAlone) {
+  const auto key = put("a picture");
+  EXPECT_EQ(store_->read_range(key, 2, 3).value(), "pic");
+  EXPECT_EQ(store_->read_range(key, 0, 9).value(), "a picture");
+  EXPECT_EQ(store_->read_range(key, 8, 0).value(), "");
+  EXPECT_EQ(store_->read_range(key, 7, 3).error().code, ErrorCode::blob_corrupt);
+  EXPECT_EQ(store_->read_range(key, 20, 3).error().code, ErrorCode::blob_corrupt);
+}
+
+TEST_P(BlobStoreTest, WhatIsSentComesFromTheBlobOrAsAStream) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += std::format("{} ", i);
+  const auto key = put(text);
+  const auto send = [&](std::uint64_t offset, std::uint64_t bytes) -> Result<std::string> {
+    TRY(const auto source, store_->source(key, text.size()));
+    if (const auto* blob = std::get_if<Blob>(&source)) return read(*blob).substr(offset, bytes);
+    TRY(const auto stream, std::get<std::shared_ptr<RemoteBlob>>(source)->read(offset, bytes));
+    return read(*stream);
+  };
+  EXPECT_EQ(send(0, text.size()).value(), text);
+  EXPECT_EQ(send(100'000, 500'000).value(), text.substr(100'000, 500'000));
+  EXPECT_EQ(send(text.size() - 1, 1).value(), " ");
 }
 
 TEST_P(BlobStoreTest, RemovedBytesAreGoneAndMayComeBack) {
@@ -192,7 +216,8 @@ TEST_P(BlobStoreTest, TheSameSpoolFileIsPublishedAgainAfterARemoval) {
     ASSERT_TRUE(store_->remove(key));
   }
   file.reset();
-  EXPECT_TRUE(folder_.files().empty());
+  EXPECT_TRUE(everything().empty());
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
 TEST_P(BlobStoreTest, ListsInTheOrderOfTheKeysWhateverThePage) {
@@ -226,7 +251,8 @@ TEST_P(BlobStoreTest, ListTellsTheBytes) {
 
 TEST_P(BlobStoreTest, IsReady) {
   EXPECT_TRUE(store_->check());
-  EXPECT_TRUE(folder_.files().empty());
+  EXPECT_TRUE(everything().empty());
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
 TEST_P(BlobStoreTest, ManyPublishersEndWithEveryBlobWhole) {
@@ -248,7 +274,7 @@ TEST_P(BlobStoreTest, ManyPublishersEndWithEveryBlobWhole) {
     const auto key = BlobKey::parse(text).value();
     EXPECT_EQ(Sha256::of(as_bytes(read(store_->open(key).value()))), key.digest());
   }
-  EXPECT_TRUE(spool_files().empty());
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
 TEST_P(BlobStoreTest, PublishAndRemoveOfOneKeyAtOnceBothSucceed) {
@@ -271,10 +297,10 @@ TEST_P(BlobStoreTest, PublishAndRemoveOfOneKeyAtOnceBothSucceed) {
   remover.join();
   put("contested");
   EXPECT_EQ(read(store_->open(key).value()), "contested");
-  EXPECT_TRUE(spool_files().empty());
+  EXPECT_TRUE(backing_->strays().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryStore, BlobStoreTest, testing::ValuesIn(flavours()),
+INSTANTIATE_TEST_SUITE_P(EveryStore, BlobStoreTest, testing::ValuesIn(test::flavours()),
                          [](const auto& flavour) { return flavour.param.name; });
 
 }  // namespace

@@ -317,6 +317,20 @@ TEST(FolderStore, RemovesSpoolFilesOfDeadProcessesOnly) {
   EXPECT_EQ(folder.files(), std::vector<std::string>{key_of(large_content).text()});
 }
 
+TEST(FolderStore, PublishOfWhatIsThereKeepsItsFile) {
+  const TestFolder folder;
+  auto store = open_folder_store({.folder = folder.path().string()}).value();
+  const auto inode = [&] {
+    struct stat facts{};
+    EXPECT_EQ(::stat((folder.path() / content_key.text()).c_str(), &facts), 0);
+    return facts.st_ino;
+  };
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  const auto first = inode();
+  ASSERT_TRUE(store->put(as_bytes(content), content_key));
+  EXPECT_EQ(inode(), first);
+}
+
 TEST(FolderStore, DoesNotFollowASymbolicLinkOutOfItsFolder) {
   const TestFolder folder;
   auto store = open_folder_store({.folder = folder.path().string()}).value();

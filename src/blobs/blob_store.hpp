@@ -9,10 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -48,10 +51,34 @@ struct Blob {
   std::uint64_t bytes = 0;
 };
 
+/// Bytes on their way out of a store that is elsewhere, in order, through a buffer of fixed size:
+/// who reads slowly slows the store down. One thread at a time; dropping it ends the transfer.
+class BlobStream {
+ public:
+  virtual ~BlobStream() = default;
+  /// What has arrived, as much as `out` takes; 0 where nothing has, or all has been given. Never
+  /// blocks. Of a whole blob the last bytes are given only when all of them have the blob's hash;
+  /// otherwise it is blob_corrupt.
+  virtual Result<std::size_t> read_some(std::span<char> out) = 0;
+  /// Calls once, on whatever thread (or at once), when read_some has something to say.
+  virtual void when_ready(std::move_only_function<void()> ready) = 0;
+};
+
+/// A blob that is elsewhere. Any thread.
+class RemoteBlob {
+ public:
+  virtual ~RemoteBlob() = default;
+  /// Begins to read; a failure is told by the stream. overloaded where there are too many.
+  virtual Result<std::unique_ptr<BlobStream>> read(std::uint64_t offset, std::uint64_t bytes) = 0;
+};
+
+/// Where to send a blob from.
+using BlobSource = std::variant<Blob, std::shared_ptr<RemoteBlob>>;
+
 struct BlobEntry {
   BlobKey key;
   std::uint64_t bytes = 0;
-  Timestamp modified{};  // by the store's own clock
+  Timestamp modified{};  // by the store's own clock, told in this machine's time
 };
 
 /// Bytes on their way in: a file without a name, gone if it is dropped (or the program dies). One
@@ -70,6 +97,14 @@ class BlobReader {
   /// blob_not_found where there is none.
   virtual Result<Blob> open(const BlobKey& key) = 0;
   virtual Result<bool> exists(const BlobKey& key) = 0;
+  /// All of a blob, which the caller knows to have so many bytes, held against its hash:
+  /// blob_corrupt where it differs. For small ones.
+  virtual Result<std::string> read(const BlobKey& key, std::uint64_t bytes);
+  /// A part of it. blob_corrupt where it ends before.
+  virtual Result<std::string> read_range(const BlobKey& key, std::uint64_t offset,
+                                         std::size_t bytes);
+  /// For sending it: the blob itself where it is near, and otherwise nothing is fetched yet.
+  virtual Result<BlobSource> source(const BlobKey& key, std::uint64_t bytes);
 };
 
 class BlobWriter {
@@ -89,6 +124,8 @@ class BlobRemover {
   /// Success too where there is none. Durable when the store next publishes; a removal that a power
   /// cut undoes is found again by the scrub.
   virtual Result<void> remove(const BlobKey& key) = 0;
+  /// Removes what publications that never ended have left in the store, where they began before.
+  virtual Result<void> remove_leftovers(Timestamp began_before);
 };
 
 class BlobLister {
@@ -105,6 +142,9 @@ class BlobStore : public BlobReader, public BlobWriter, public BlobRemover, publ
  public:
   /// Whether it can be written to and read from now (readiness).
   virtual Result<void> check() = 0;
+  /// Transfers that may take long end now with `cancelled`, and no more of them begin; what is done
+  /// by one short request still is. For the end of a drain.
+  virtual void interrupt() {}
 };
 
 }  // namespace calotype

@@ -44,8 +44,11 @@ bool lacks_unnamed_files(int error) {
 
 }  // namespace
 
-FolderSpool::FolderSpool(FileOps& ops, int root)
-    : ops_(ops), root_(root), writers_("spool", writer_threads, blocks_max) {}
+FolderSpool::FolderSpool(FileOps& ops, int root, bool past_cache)
+    : ops_(ops),
+      root_(root),
+      past_cache_(past_cache),
+      writers_("spool", writer_threads, blocks_max) {}
 
 std::unique_ptr<FolderSpoolFile> FolderSpool::make(std::uint64_t free_bytes_min) {
   return std::make_unique<FolderSpoolFile>(*this, free_bytes_min);
@@ -179,13 +182,14 @@ Result<void> FolderSpoolFile::settle() {
   if (place_.file && !filling_) return {};
   if (filling_) return end_direct();
   TRY_VOID(make_place());
-  is_direct_ = bytes_ > 0 && spool_.ops_.set_direct(fd(), true) >= 0;
+  is_direct_ = spool_.past_cache_ && bytes_ > 0 && spool_.ops_.set_direct(fd(), true) >= 0;
   TRY_VOID(write_last(buffer_.get(), bytes_));
   spool_.give_back(std::move(buffer_));
   return {};
 }
 
 void FolderSpoolFile::begin_direct() {
+  if (!spool_.past_cache_) return;
   FolderSpool::Buffer block = spool_.take_block();
   if (!block) return;
   is_direct_ = spool_.ops_.set_direct(fd(), true) >= 0;

@@ -17,6 +17,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ class FolderSpool {
   /// All blocks together.
   static constexpr std::size_t blocks_max = 64;
 
-  FolderSpool(FileOps& ops, int root);
+  /// `past_cache`: as above; false where the bytes are read again soon, and flushed by nobody.
+  FolderSpool(FileOps& ops, int root, bool past_cache = true);
 
   /// A file that leaves at least so much of the disk free.
   std::unique_ptr<FolderSpoolFile> make(std::uint64_t free_bytes_min);
@@ -66,6 +68,7 @@ class FolderSpool {
 
   FileOps& ops_;
   const int root_;
+  const bool past_cache_;
   std::atomic<bool> unnamed_ = true;  // until the file system turns out to have no O_TMPFILE
   std::mutex mutex_;
   std::vector<Buffer> buffers_;  // warm ones, for the next file
@@ -90,6 +93,11 @@ class FolderSpoolFile final : public SpoolFile {
   /// After settle: all its bytes went to the disk's own cache, and the file system has written down
   /// where they are, in order with what it writes down later.
   bool is_past_cache() const { return is_past_cache_; }
+  /// All its bytes, while they are in memory: until it is settled, or grows past the buffer.
+  std::optional<ByteSpan> in_memory() const {
+    if (place_.file) return std::nullopt;
+    return ByteSpan{buffer_.get(), bytes_};
+  }
   int fd() const { return place_.file.get(); }
   /// Moves to a new file with the same bytes: one that had a name and lost it can have none again.
   Result<void> renew();

@@ -30,14 +30,6 @@ Result<std::pair<std::string, std::uint16_t>> split_address(std::string_view key
                   in_quotes(text) + ".");
 }
 
-Result<std::string> folder_of(const Settings& settings) {
-  const std::string url = settings.blobs_url();
-  constexpr std::string_view scheme = "folder:";
-  if (!url.starts_with(scheme) || url.size() == scheme.size())
-    return fail(ErrorCode::bad_config, "blobs must be folder:PATH, not " + in_quotes(url) + ".");
-  return url.substr(scheme.size());
-}
-
 }  // namespace
 
 CatalogSettings catalog_settings(const Settings& settings) {
@@ -133,13 +125,58 @@ std::size_t concurrency_of(const Settings& settings, Lane lane) {
   return settings.whole("jobs." + std::string(to_string(lane)) + "_concurrency");
 }
 
+Result<S3Settings> s3_settings(const Settings& settings) {
+  S3Settings s3;
+  TRY(s3.place, parse_s3_url(settings.blobs_url()));
+  s3.access_key = settings.text("blobs.access_key");
+  s3.secret_key = settings.text("blobs.secret_key");
+  s3.session_token = settings.text("blobs.session_token");
+  s3.ca_file = settings.text("blobs.ca_file");
+  s3.originals_class = settings.text("blobs.storage_class");
+  s3.variants_class = settings.text("blobs.variant_storage_class");
+  s3.folder = (std::filesystem::path(settings.text("data")) / "s3").string();
+  s3.free_bytes_min = settings.bytes("ingest.free_bytes_min");
+  s3.cache_bytes_max = settings.bytes("blobs.cache_max_bytes");
+  s3.connections_max = settings.whole("blobs.connections_max");
+  s3.streams_max = settings.whole("blobs.streams_max");
+  s3.attempts_max = static_cast<std::uint32_t>(settings.whole("blobs.attempts_max"));
+  s3.connect_timeout = settings.duration("blobs.connect_timeout");
+  s3.stall_timeout = settings.duration("blobs.stall_timeout");
+  s3.request_timeout = settings.duration("blobs.request_timeout");
+  s3.multipart_min = settings.bytes("blobs.multipart_min");
+  s3.part_bytes = settings.bytes("blobs.part_bytes");
+  s3.parts_at_once = settings.whole("blobs.parts_at_once");
+  TRY_VOID(s3.validate());
+  return s3;
+}
+
+}  // namespace
+
+Result<BlobSettings> blob_settings(const Settings& settings) {
+  const std::string url = settings.blobs_url();
+  if (url.starts_with("s3://")) {
+    TRY(auto s3, s3_settings(settings));
+    return BlobSettings(std::move(s3));
+  }
+  constexpr std::string_view scheme = "folder:";
+  if (!url.starts_with(scheme) || url.size() == scheme.size())
+    return fail(ErrorCode::bad_config,
+                "blobs must be folder:PATH or s3://BUCKET/PREFIX?endpoint=URL, not " +
+                    in_quotes(url) + ".");
+  FolderSettings folder;
+  folder.folder = url.substr(scheme.size());
+  folder.free_bytes_min = settings.bytes("ingest.free_bytes_min");
+  return BlobSettings(std::move(folder));
+}
+
+namespace {
+
 /// Everything but what a server and a worker differ in.
 Result<AppSettings> shared_settings(const Settings& settings) {
   AppSettings app;
   app.data = settings.text("data");
   app.catalog = catalog_settings(settings);
-  TRY(app.blobs.folder, folder_of(settings));
-  app.blobs.free_bytes_min = settings.bytes("ingest.free_bytes_min");
+  TRY(app.blobs, blob_settings(settings));
   app.render = render_settings(settings);
   TRY_VOID(app.render.validate());
   app.ingest.bytes_max = settings.bytes("ingest.max_bytes");
@@ -162,7 +199,10 @@ Result<AppSettings> shared_settings(const Settings& settings) {
 
 Result<AppSettings> app_settings(const Settings& settings) {
   TRY(AppSettings app, shared_settings(settings));
-  TRY(app.http, http_settings(settings));
+  TRY(HttpSettings http, http_settings(settings));
+  // Many of them wait for the network, where bytes are elsewhere.
+  if (std::holds_alternative<S3Settings>(app.blobs)) http.lookup_threads = 64;
+  app.http = std::move(http);
   if (settings.flag("jobs.in_server"))
     for (const Lane lane : every_lane) app.jobs.concurrency[lane] = concurrency_of(settings, lane);
   return app;

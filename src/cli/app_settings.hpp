@@ -7,6 +7,9 @@
 
 namespace calotype {
 
+/// Where the bytes are kept. bad_config, naming the setting.
+Result<BlobSettings> blob_settings(const Settings& settings);
+
 /// For `calotype serve`. bad_config, naming the setting.
 Result<AppSettings> app_settings(const Settings& settings);
 /// For `calotype worker`. As above.

@@ -118,8 +118,21 @@ TEST(AppSettings, ReadsAddressesAndPlaces) {
   }
   const auto app = with_flags({{"data", "/srv/x", "--data"}}).value();
   EXPECT_EQ(app.catalog.url, "sqlite:/srv/x/catalog.db");
-  EXPECT_EQ(app.blobs.folder, "/srv/x/blobs");
-  EXPECT_FALSE(with_flags({{"blobs", "s3://bucket", "--set"}}));
+  EXPECT_EQ(std::get<FolderSettings>(app.blobs).folder, "/srv/x/blobs");
+  EXPECT_FALSE(with_flags({{"blobs", "s3://bucket", "--set"}})) << "there are no keys";
+  const auto remote = with_flags({{"data", "/srv/x", "--data"},
+                                  {"blobs", "s3://bucket/a?endpoint=http://127.0.0.1:1", "--set"},
+                                  {"blobs.access_key", "key", "--set"},
+                                  {"blobs.secret_key", "secret", "--set"}});
+  ASSERT_TRUE(remote) << remote.error().message;
+  const auto& s3 = std::get<S3Settings>(remote->blobs);
+  EXPECT_EQ(s3.place.base_url(), "http://127.0.0.1:1/bucket");
+  EXPECT_EQ(s3.folder, "/srv/x/s3");
+  EXPECT_EQ(s3.cache_bytes_max, S3Settings{}.cache_bytes_max);
+  EXPECT_EQ(s3.connections_max, S3Settings{}.connections_max);
+  EXPECT_EQ(s3.attempts_max, S3Settings{}.attempts_max);
+  EXPECT_EQ(s3.request_timeout, S3Settings{}.request_timeout);
+  EXPECT_EQ(s3.multipart_min, S3Settings{}.multipart_min);
   EXPECT_FALSE(with_flags({{"blobs", "folder:", "--set"}}));
 }
 

@@ -41,6 +41,7 @@ struct Draft {
   SignCommand sign;
   MigrateStoreCommand migrate;
   std::vector<std::string> to;
+  StorageLifecycleCommand lifecycle;
 };
 
 std::string set_is_pair(const std::string& text) {
@@ -250,6 +251,28 @@ void add_pairs(std::vector<FlagSetting>& flags, const std::vector<std::string>& 
   }
 }
 
+void add_storage(CLI::App& app, Draft& draft) {
+  auto* storage = app.add_subcommand("storage", "Look after the S3 bucket that the bytes are in");
+  storage->require_subcommand(1);
+  auto* check = storage->add_subcommand("check", "Try all that the server needs of the bucket");
+  check->footer(R"(Example:
+  calotype storage check --set 'blobs=s3://pictures?endpoint=http://127.0.0.1:9000'
+It puts an object under probe/, reads it and removes it.)");
+  add_config_options(*check, draft);
+  auto* apply = storage->add_subcommand("apply-lifecycle", "Set the rules of the bucket");
+  apply->footer(R"(Examples:
+  calotype storage apply-lifecycle
+  calotype storage apply-lifecycle --days 60 --class GLACIER_IR
+Variants go to infrequent access, uploads in parts that never ended are aborted. Rules that others
+have in the bucket stay.)");
+  apply->add_option("--days", draft.lifecycle.days, "Age at which variants go there")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+  apply->add_option("--class", draft.lifecycle.infrequent_class, "The storage class")
+      ->capture_default_str();
+  add_config_options(*apply, draft);
+}
+
 ConfigOptions config_of(const Draft& draft, const std::string& command) {
   ConfigOptions config{draft.config_path, {}};
   add_pairs(config.flags, draft.sets, "--set");
@@ -284,6 +307,11 @@ Command command_of(Draft& draft, const std::string& name) {
     draft.migrate.config = config;
     add_pairs(draft.migrate.to, draft.to, "--to");
     return draft.migrate;
+  }
+  if (name == "storage check") return StorageCheckCommand{config};
+  if (name == "storage apply-lifecycle") {
+    draft.lifecycle.config = config;
+    return draft.lifecycle;
   }
   if (name == "key list") return KeyListCommand{};
   if (name == "key revoke") return draft.key_revoke;
@@ -339,6 +367,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   add_key(app, draft);
   add_config_and_sign(app, draft);
   add_migrate(app, draft);
+  add_storage(app, draft);
   try {
     std::ranges::reverse(arguments);  // as CLI11 wants a vector
     app.parse(std::move(arguments));

@@ -86,10 +86,20 @@ struct SignCommand {
   ConfigOptions config;
 };
 
+struct StorageCheckCommand {
+  ConfigOptions config;
+};
+struct StorageLifecycleCommand {
+  std::uint32_t days = 30;
+  std::string infrequent_class = "STANDARD_IA";
+  ConfigOptions config;
+};
+
 using Command =
     std::variant<ServeCommand, WorkerCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
                  DeleteCommand, JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand>;
+                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand,
+                 StorageCheckCommand, StorageLifecycleCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

@@ -23,6 +23,8 @@ Result<void> run(const KeyRevokeCommand& command, Session& session);
 Result<void> run(const ConfigCommand& command, Session& session);
 Result<void> run(const SignCommand& command, Session& session);
 Result<void> run(const MigrateStoreCommand& command, Session& session);
+Result<void> run(const StorageCheckCommand& command, Session& session);
+Result<void> run(const StorageLifecycleCommand& command, Session& session);
 
 /// The layers of this process, with the command's flags on top.
 Result<Settings> load_settings(const ConfigOptions& options);

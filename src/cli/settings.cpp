@@ -86,6 +86,7 @@ Result<Settings> Settings::load(const SettingSources& sources) {
   TRY_VOID(settings.read_environment(sources.environment));
   for (const FlagSetting& flag : sources.flags)
     TRY_VOID(settings.set(flag.key, flag.text, flag.flag));
+  TRY_VOID(settings.take_amazon_keys(sources.environment));
   if (settings.flag("delivery.require_signature") && settings.text("delivery.signing_key").empty())
     return fail(ErrorCode::bad_config,
                 "delivery.require_signature needs delivery.signing_key, the secret to sign with.");
@@ -132,6 +133,22 @@ Result<void> Settings::read_environment(const std::vector<std::string>& environm
     if (find_setting(key) || is_section_name(variable))
       TRY_VOID(set(key, std::string_view(entry).substr(equals + 1), variable));
   }
+  return {};
+}
+
+/// The variables that every S3 program reads, where our own settings name no key: all of them or
+/// none, because an access key of one place with the secret of another is of no use.
+Result<void> Settings::take_amazon_keys(const std::vector<std::string>& environment) {
+  if (!text("blobs.access_key").empty()) return {};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> names = {
+      {{"AWS_ACCESS_KEY_ID=", "blobs.access_key"},
+       {"AWS_SECRET_ACCESS_KEY=", "blobs.secret_key"},
+       {"AWS_SESSION_TOKEN=", "blobs.session_token"}}};
+  for (const std::string& entry : environment)
+    for (const auto& [variable, key] : names)
+      if (entry.starts_with(variable))
+        TRY_VOID(set(key, std::string_view(entry).substr(variable.size()),
+                     std::string(variable.substr(0, variable.size() - 1))));
   return {};
 }
 

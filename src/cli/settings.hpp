@@ -71,6 +71,7 @@ class Settings {
   Result<void> set(std::string_view key, std::string_view text, const std::string& source);
   Result<void> read_file(const SettingSources& sources);
   Result<void> read_environment(const std::vector<std::string>& environment);
+  Result<void> take_amazon_keys(const std::vector<std::string>& environment);
   const std::string& value(std::string_view key, SettingType type) const;
 
   std::map<std::string, SettingValue, std::less<>> values_;

@@ -129,6 +129,22 @@ TEST_F(SettingsTest, SecretsAreNeverShown) {
   }
 }
 
+TEST_F(SettingsTest, AmazonsVariablesGiveTheKeysWhereOursNameNone) {
+  auto given = sources();
+  given.environment = {"AWS_ACCESS_KEY_ID=theirs", "AWS_SECRET_ACCESS_KEY=hush",
+                       "AWS_SESSION_TOKEN=token"};
+  const auto taken = Settings::load(given).value();
+  EXPECT_EQ(taken.text("blobs.access_key"), "theirs");
+  EXPECT_EQ(taken.text("blobs.secret_key"), "hush");
+  EXPECT_EQ(taken.text("blobs.session_token"), "token");
+  EXPECT_EQ(source_of(taken, "blobs.secret_key"), "AWS_SECRET_ACCESS_KEY");
+  for (const auto& one : taken.effective()) EXPECT_NE(one.text, "hush");
+  given.flags = {{"blobs.access_key", "ours", "--set"}, {"blobs.secret_key", "own", "--set"}};
+  const auto own = Settings::load(given).value();
+  EXPECT_EQ(own.text("blobs.secret_key"), "own");
+  EXPECT_EQ(own.text("blobs.session_token"), "") << "not that of another key";
+}
+
 TEST_F(SettingsTest, RefusesWithSourceKeyAndWhatIsAllowed) {
   struct Row {
     FlagSetting flag;

@@ -80,9 +80,7 @@ bool is_safe_inline(std::string_view media_type) {
 Result<Response> original(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
   TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-  TRY(const Blob blob, site.services.blobs.open(BlobKey::original(asset.digest)));
-  if (blob.bytes != asset.bytes)
-    return fail(ErrorCode::blob_corrupt, "The original's bytes are damaged.");
+  TRY(auto source, site.services.blobs.source(BlobKey::original(asset.digest), asset.bytes));
   const std::string& media_type = asset.media.media_type;
   const std::string file_name = uploads.empty() ? std::string{} : uploads.front().file_name;
   Response fields;
@@ -96,7 +94,7 @@ Result<Response> original(const Site& site, const Exchange& exchange) {
                        .etag = "\"" + asset.digest.hex() + "\"",
                        .last_modified = asset.created_at,
                        .fields = std::move(fields.fields),
-                       .body = FileSlice{blob.file, 0, blob.bytes}},
+                       .body = piece_of(std::move(source), asset.bytes)},
                       exchange.head);
 }
 

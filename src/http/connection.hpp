@@ -52,6 +52,14 @@ class Connection : public ConnectionHook {
   void queue_answer(Response response, bool head_only);
   Task<bool> flush();
   Task<bool> send_file(const FileSlice& slice);
+  Task<bool> send_all(std::span<const char> bytes, bool more);
+
+  // connection_remote.cpp
+  Task<void> begin_remote(Response& response);
+  Task<Result<void>> open_stream(RemoteSlice& slice);
+  Task<void> arrival(BlobStream& stream);
+  Task<bool> send_remote(RemoteSlice& slice);
+
   Task<bool> wait_writable();
   void queue_hot(std::span<const HotEntry* const> entries, std::span<const bool> heads_only,
                  std::size_t sent);

@@ -104,10 +104,17 @@ Task<bool> Connection::flush() {
       ++out_at_;
       continue;
     }
+    if (auto* remote = std::get_if<RemoteSlice>(&out_[out_at_])) {
+      if (!co_await send_remote(*remote)) co_return false;
+      ++out_at_;
+      continue;
+    }
     std::array<iovec, pieces_at_once> pieces;
     std::size_t count = 0;
     for (std::size_t i = out_at_; i < out_.size() && count < pieces_at_once; ++i) {
-      if (std::holds_alternative<FileSlice>(out_[i])) break;
+      if (std::holds_alternative<FileSlice>(out_[i]) ||
+          std::holds_alternative<RemoteSlice>(out_[i]))
+        break;
       const auto* memory = std::get_if<MemorySlice>(&out_[i]);
       const auto* text = std::get_if<std::string>(&out_[i]);
       const char* data = memory != nullptr ? memory->bytes->data() + memory->offset : text->data();
@@ -158,19 +165,24 @@ Task<bool> Connection::send_file(const FileSlice& slice) {
                              [=] { return *read_at(fd, window, offset, true); });
     // A head has gone out already: all that can be done is to end the connection early.
     if (!*got || **got == 0) co_return false;
-    std::span<const char> unsent = window.first(**got);
-    done += unsent.size();
-    while (!unsent.empty()) {
-      const ssize_t sent = send(socket_.native_handle(), unsent.data(), unsent.size(),
-                                MSG_NOSIGNAL | MSG_DONTWAIT | (done < slice.size ? MSG_MORE : 0));
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent < 0) {
-        if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
-        continue;
-      }
-      ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
-      unsent = unsent.subspan(static_cast<std::size_t>(sent));
+    done += **got;
+    if (!co_await send_all(window.first(**got), done < slice.size)) co_return false;
+  }
+  co_return true;
+}
+
+/// False where the connection is broken. `more` follows at once.
+Task<bool> Connection::send_all(std::span<const char> bytes, bool more) {
+  while (!bytes.empty()) {
+    const ssize_t sent = send(socket_.native_handle(), bytes.data(), bytes.size(),
+                              MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) {
+      if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
+      continue;
     }
+    ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
+    bytes = bytes.subspan(static_cast<std::size_t>(sent));
   }
   co_return true;
 }

@@ -23,6 +23,9 @@ BodyPiece slice(const BodyPiece& whole, const ByteRange& range) {
     BodyPiece operator()(const FileSlice& file) const {
       return FileSlice{file.file, file.offset + part.offset, part.size};
     }
+    BodyPiece operator()(const RemoteSlice& remote) const {
+      return RemoteSlice{remote.blob, remote.offset + part.offset, part.size};
+    }
   };
   return std::visit(Slice{range}, whole);
 }

@@ -45,8 +45,14 @@ std::uint64_t size_of(const BodyPiece& piece) {
     std::uint64_t operator()(const std::string& text) const { return text.size(); }
     std::uint64_t operator()(const MemorySlice& slice) const { return slice.size; }
     std::uint64_t operator()(const FileSlice& slice) const { return slice.size; }
+    std::uint64_t operator()(const RemoteSlice& slice) const { return slice.size; }
   };
   return std::visit(Size{}, piece);
+}
+
+BodyPiece piece_of(BlobSource source, std::uint64_t bytes) {
+  if (auto* blob = std::get_if<Blob>(&source)) return FileSlice{std::move(blob->file), 0, bytes};
+  return RemoteSlice{std::get<std::shared_ptr<RemoteBlob>>(std::move(source)), 0, bytes};
 }
 
 void Response::add(std::string_view name, std::string_view value) {

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/shared_bytes.hpp"
 #include "base/unique_fd.hpp"
+#include "blobs/blob_store.hpp"
 
 namespace calotype {
 
@@ -26,8 +27,17 @@ struct FileSlice {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
-using BodyPiece = std::variant<std::string, MemorySlice, FileSlice>;
+/// Bytes that come from the store while they are sent.
+struct RemoteSlice {
+  std::shared_ptr<RemoteBlob> blob;  // shared: by the ranges of one answer
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::shared_ptr<BlobStream> stream{};  // once it has begun; shared: a piece can be copied
+};
+using BodyPiece = std::variant<std::string, MemorySlice, FileSlice, RemoteSlice>;
 std::uint64_t size_of(const BodyPiece& piece);
+/// All of a blob.
+BodyPiece piece_of(BlobSource source, std::uint64_t bytes);
 
 struct Response {
   int status = 200;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "blobs/blob_store.hpp"
 #include "http/io_thread.hpp"
 
 namespace calotype {
@@ -215,6 +216,7 @@ void HttpServer::State::drain(std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock(mutex);
     if (!ended.wait_until(lock, deadline, [this] { return running == 0; }))
       for (const auto& io_thread : io_threads) io_thread->cancel_connections();
+    services.blobs.interrupt();
   }
   for (std::thread& thread : threads) thread.join();
   lookups.stop();

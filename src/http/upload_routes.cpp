@@ -172,16 +172,9 @@ Result<bool> proves_possession(const Site& site, const AssetRow& asset,
   TRY(const std::string claimed, text_member(proof->as_object(), "sha256"));
   const auto asked = site.possession.recognise(nonce, asset.digest, site.services.clock.now());
   if (!asked) return false;
-  TRY(const Blob blob, site.services.blobs.open(BlobKey::original(asset.digest)));
-  std::string range(asked->length, '\0');
-  std::size_t done = 0;
-  while (done < range.size()) {
-    const ssize_t got = pread(blob.file->get(), range.data() + done, range.size() - done,
-                              static_cast<off_t>(asked->offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return fail(ErrorCode::storage_failed, "The original could not be read.");
-    done += static_cast<std::size_t>(got);
-  }
+  TRY(const std::string range,
+      site.services.blobs.read_range(BlobKey::original(asset.digest), asked->offset,
+                                     static_cast<std::size_t>(asked->length)));
   Sha256 hash;
   hash.update(as_bytes(nonce));
   hash.update(as_bytes(range));

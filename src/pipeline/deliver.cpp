@@ -38,27 +38,6 @@ Result<void> check_renderable(const AssetRow& asset) {
   return {};
 }
 
-Result<std::string> read_whole(const Blob& blob) {
-  std::string bytes;
-  bool failed = false;
-  bytes.resize_and_overwrite(blob.bytes, [&](char* out, std::size_t size) {
-    std::size_t done = 0;
-    while (done < size) {
-      const ssize_t got =
-          pread(blob.file->get(), out + done, size - done, static_cast<off_t>(done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) {
-        failed = true;
-        break;
-      }
-      done += static_cast<std::size_t>(got);
-    }
-    return done;
-  });
-  if (failed) return fail(ErrorCode::storage_failed, "A stored picture could not be read.");
-  return bytes;
-}
-
 /// A renderer that this picture ended will end the next time too: no "try again shortly".
 Error as_seen_from_outside(Error error) {
   if (error.code == ErrorCode::renderer_failed) error.code = ErrorCode::variant_generation_failed;
@@ -129,6 +108,9 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
       found.picture = *std::move(picture);
       return found;
     }
+    // A store that does not answer has lost nothing.
+    if (picture.error().kind() != ErrorKind::corrupt)
+      return std::unexpected(std::move(picture).error());
     // Damage that can be mended is mended: the variant is made again.
     log::error("stored variant is unusable", {{"blob", row->blob_key}, {"error", picture.error()}});
     TRY_VOID(catalog_.drop_variant(found.key));
@@ -170,14 +152,15 @@ std::optional<Picture> Deliver::find_unstored(const VariantKey& key) {
 Result<Picture> Deliver::open_stored(const VariantRow& row) {
   const auto key = BlobKey::parse(row.blob_key);
   if (!key) return fail(ErrorCode::blob_not_found, "The variant's blob key is malformed.");
-  TRY(Blob blob, blobs_.open(*key));
-  if (blob.bytes != row.bytes)
-    return fail(ErrorCode::blob_corrupt, "The variant's blob has another size than its row.");
-  if (blob.bytes > settings_.in_memory_bytes_max)
+  if (key->digest() != row.digest)
+    return fail(ErrorCode::blob_corrupt, "The variant's blob key has another hash than its row.");
+  if (row.bytes > settings_.in_memory_bytes_max) {
+    TRY(Blob blob, blobs_.open(*key));
+    if (blob.bytes != row.bytes)
+      return fail(ErrorCode::blob_corrupt, "The variant's blob has another size than its row.");
     return Picture{.row = row, .bytes = nullptr, .blob = std::move(blob), .rendered = false};
-  TRY(auto bytes, read_whole(blob));
-  if (Sha256::of(as_bytes(bytes)) != row.digest)
-    return fail(ErrorCode::blob_corrupt, "The variant's bytes differ from their hash.");
+  }
+  TRY(auto bytes, blobs_.read(*key, row.bytes));
   return Picture{.row = row,
                  .bytes = std::make_shared<const std::string>(std::move(bytes)),
                  .blob = std::nullopt,

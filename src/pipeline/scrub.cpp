@@ -27,6 +27,7 @@ Scrub::Scrub(Catalog& catalog, BlobStore& blobs, Expire& expire, const Clock& cl
 Result<void> Scrub::run(const std::stop_token& stop) {
   TRY_VOID(expire_variants(stop));
   TRY_VOID(expire_.collect_garbage(stop));
+  TRY_VOID(blobs_.remove_leftovers(clock_.now() - settings_.grace));
   for (const std::string_view prefix : {"raw/", "proofs/", "variants/"})
     TRY_VOID(sweep(prefix, stop));
   return {};

@@ -72,6 +72,7 @@ EDGES = {
     ("cli", "asset"): "presets and recipes are checked before they are sent",
     ("cli", "app"): "`calotype serve` starts the composition root",
     ("cli", "http"): "`sign` and `key create` make what the server checks, by the same code",
+    ("cli", "blobs"): "settings become a store; `calotype storage` looks after its bucket",
     ("cli", "catalog"): "the first API key is made where no server runs yet",
 }
 
@@ -92,6 +93,9 @@ IMPLEMENTATIONS = {
     "cache/open_cache.hpp": "the cache is chosen once, by whoever composes",
     "cache/re[ds]*.hpp": "others see cache/shared_cache.hpp",
     "cache/unshared_cache.hpp": "others see cache/shared_cache.hpp",
+    "blobs/s3*.hpp": "others see blobs/blob_store.hpp",
+    "blobs/blob_cache.hpp": "others see blobs/blob_store.hpp",
+    "blobs/open_blobs.hpp": "the store is chosen once, by whoever composes",
     "catalog/sql*.hpp": "others see catalog/catalog.hpp",
     "catalog/pg_*.hpp": "others see catalog/catalog.hpp",
     "catalog/database.hpp": "others see catalog/catalog.hpp",
@@ -99,6 +103,7 @@ IMPLEMENTATIONS = {
     "catalog/open_catalog.hpp": "the engine is chosen once, by whoever composes",
 }
 IMPLEMENTATION_USERS = {
+    ("cli", "blobs/open_blobs.hpp"): "settings become a store; `storage` composes one alone",
     ("cli", "catalog/open_catalog.hpp"): "`calotype key create --data` composes a catalog alone",
 }
 
@@ -128,7 +133,8 @@ LIBRARIES = {
     "lcms2.h": ({"render/renderer"}, "profiles come with untrusted pixels"),
     "seccomp.h": ({"render/renderer"}, "the sandbox is put on by the one inside it"),
     "linux/landlock.h": ({"render/renderer"}, "the sandbox is put on by the one inside it"),
-    "curl": ({"cli"}, "the command line is the only HTTP client today"),
+    "curl": ({"blobs", "cli"}, "S3 and the command line are what speaks HTTP to others"),
+    "expat.h": ({"blobs"}, "S3 answers in XML"),
     "CLI": ({"cli"}, "words of the command line end there"),
     "toml++": ({"cli"}, "the settings file is read there"),
     "gtest": (set(), "tests only"),
