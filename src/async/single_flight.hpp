@@ -32,8 +32,8 @@ class SingleFlight {
   Ticket join(const Key& key, Waiter waiter) {
     const std::lock_guard lock(mutex_);
     auto [place, fresh] = flights_.try_emplace(key);
-    // A flight that was cancelled but has not landed yet must not take passengers. (Its token is set
-    // a moment later, outside the lock.)
+    // A flight that was cancelled but has not landed yet must not take passengers. (Its token is
+    // set a moment later, outside the lock.)
     if (!fresh && place->second.abandoned) {
       place->second = Flight{};
       fresh = true;

@@ -12,15 +12,17 @@ import re
 import pytest
 from picture_files import encoded, scene
 
-BAD = ["", "a", "0", "-1", "1.5", "1e9", "65536", "99999999999999999999", "true", "null", "%", "%zz",
-       "%00", "%0d%0aX:%20y", "%ff", "%C3%A9", "..", "%2e%2e%2f", "*", "'%20OR%201=1--", "{}", "[]",
-       "a=b", "a" * 3000, "+", ":", "sha256:", "sha256:" + "0" * 64, "a" * 26]
-CONDITIONS = ['"x"', 'W/"x"', "*", "", "junk", ",,,", '"' * 40, "bytes=0-0", "bytes=9-0", "bytes=-0",
-              "bytes=99999999999-", "bytes=0-1,4-5", "bytes=,", "Sun, 06 Nov 1994 08:49:37 GMT",
+BAD = ["", "a", "0", "-1", "1.5", "1e9", "65536", "99999999999999999999", "true", "null", "%",
+       "%zz", "%00", "%0d%0aX:%20y", "%ff", "%C3%A9", "..", "%2e%2e%2f", "*", "'%20OR%201=1--", "{}",
+       "[]", "a=b", "a" * 3000, "+", ":", "sha256:", "sha256:" + "0" * 64, "a" * 26]
+CONDITIONS = ['"x"', 'W/"x"', "*", "", "junk", ",,,", '"' * 40, "bytes=0-0", "bytes=9-0",
+              "bytes=-0", "bytes=99999999999-", "bytes=0-1,4-5", "bytes=,",
+              "Sun, 06 Nov 1994 08:49:37 GMT",
               "Fri, 31 Dec 9999 23:59:59 GMT", "\xe9", "a" * 3000, "sha-256=:AAAA:", "sha-256=:::",
               "attachment; filename", "image/*;q=0, */*;q=2", "attachment; filename*=UTF-8''%"]
 BODIES = [b"", b"{", b"[]", b"null", b"{}", b"\xff\x00", b'{"name":1,"scopes":2}', b"[" * 20_000,
-          b'{"name":"x","scopes":["read"]}', b'{"proof":1,"tags":{},"file_name":[]}', b"x" * 100_000]
+          b'{"name":"x","scopes":["read"]}', b'{"proof":1,"tags":{},"file_name":[]}',
+          b"x" * 100_000]
 FORM = "multipart/form-data; boundary=b"
 BODY_TYPES = ["application/json", "application/octet-stream", FORM, "multipart/form-data", "\xe9"]
 

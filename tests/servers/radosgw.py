@@ -69,8 +69,11 @@ class Radosgw(ServerProcess):
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                 **unprivileged())
         deadline = time.monotonic() + wait
-        while not said.read_text().rstrip().endswith("\n}"):
-            if process.poll() is not None or time.monotonic() > deadline:
+        while True:
+            has_ended = process.poll() is not None  # before what it has said by then is read
+            if said.read_text().rstrip().endswith("\n}"):
+                break
+            if has_ended or time.monotonic() > deadline:
                 process.kill()
                 raise AssertionError(f"radosgw-admin failed:\n{said.read_text()[-3000:]}")
             time.sleep(0.02)
