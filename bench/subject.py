@@ -26,10 +26,11 @@ def pinned(core):
 
 
 class Server:
-    """`calotype serve` with a data folder of its own."""
+    """`calotype serve` with a data folder of its own, removed at the end unless it is to be kept."""
 
-    def __init__(self, program, folder, settings=None, core=None, arguments=()):
+    def __init__(self, program, folder, settings=None, core=None, arguments=(), keep=False):
         self.folder = Path(folder)
+        self.keep = keep
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.port = free_port()
