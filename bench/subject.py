@@ -26,7 +26,7 @@ def pinned(core):
 
 
 class Server:
-    """`calotype serve` with a data folder of its own, removed at the end unless it is to be kept."""
+    """`calotype serve` with a data folder of its own, which is removed at the end unless kept."""
 
     def __init__(self, program, folder, settings=None, core=None, arguments=(), keep=False):
         self.folder = Path(folder)
