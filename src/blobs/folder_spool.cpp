@@ -179,13 +179,16 @@ Result<void> FolderSpoolFile::leave_room(std::uint64_t bytes) {
 }
 
 Result<void> FolderSpoolFile::settle() {
-  if (place_.file && !filling_) return {};
-  if (filling_) return end_direct();
-  TRY_VOID(make_place());
-  is_direct_ = spool_.past_cache_ && bytes_ > 0 && spool_.ops_.set_direct(fd(), true) >= 0;
-  TRY_VOID(write_last(buffer_.get(), bytes_));
-  spool_.give_back(std::move(buffer_));
-  return {};
+  if (filling_) {
+    TRY_VOID(end_direct());
+  } else if (!place_.file) {
+    TRY_VOID(make_place());
+    is_direct_ = spool_.past_cache_ && bytes_ > 0 && spool_.ops_.set_direct(fd(), true) >= 0;
+    TRY_VOID(write_last(buffer_.get(), bytes_));
+    spool_.give_back(std::move(buffer_));
+  }
+  // A file that failed on its way stays failed, however often it is published.
+  return written_ == bytes_ ? Result<void>{} : cannot_store(EIO);
 }
 
 void FolderSpoolFile::begin_direct() {
