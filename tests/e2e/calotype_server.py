@@ -4,16 +4,15 @@ says to it. A Server can be stopped, killed as a power cut would, and started ag
 
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import requests
 from picture_files import decoded
+from server_process import children_of, free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -32,33 +31,6 @@ def plain_environment(**more):
     """Ours, without settings that the developer's shell may have."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CALOTYPE_")}
     return kept | more
-
-
-def free_port():
-    """Below the kernel's range for outgoing connections, so that nobody sits on it while its server
-    is down for a moment."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
-def children_of(process):
-    """Every process that it has started, and those that these have started."""
-    found, left = [], [process]
-    while left:
-        for thread in Path(f"/proc/{left.pop()}/task").glob("*/children"):
-            try:
-                more = [int(word) for word in thread.read_text().split()]
-            except OSError:
-                continue
-            found += more
-            left += more
-    return found
 
 
 class Server:

@@ -2,10 +2,16 @@
 """Fixtures of the black-box tests: servers that end with the test, however it ends, on each of the
 stacks that the test's file names in STACKS (stacks.py; the embedded one where it names none)."""
 
+import sys
+from pathlib import Path
+
 import pytest
-import stacks
-from calotype_server import Server
-from picture_files import HAS_CORPUS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
+
+import stacks  # noqa: E402
+from calotype_server import Server  # noqa: E402
+from picture_files import HAS_CORPUS  # noqa: E402
 
 
 def pytest_report_header():

@@ -4,19 +4,14 @@ itself when the server does, what goes to a replica, and that passwords are show
 
 import os
 import subprocess
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 from calotype_server import find_program, plain_environment
 from picture_files import encoded, scene
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
-
-from postgres import Postgres  # noqa: E402
-from postgres_replica import PostgresReplica  # noqa: E402
+from postgres import Postgres
+from postgres_replica import PostgresReplica
 
 
 @pytest.fixture(scope="module")

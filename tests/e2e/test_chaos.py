@@ -10,18 +10,13 @@ CALOTYPE_CHAOS_KILLS (default 100) and CALOTYPE_CHAOS_SEED make it longer, or th
 import collections
 import os
 import random
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import requests
 from crash_load import Load, read_back
 from stacks import Audit, Cluster, ClusterPlace, has_cluster
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
-
-from all_servers import AllServers  # noqa: E402
+from all_servers import AllServers
 
 KILLS = int(os.environ.get("CALOTYPE_CHAOS_KILLS", "100"))
 SEED = int(os.environ.get("CALOTYPE_CHAOS_SEED", str(random.SystemRandom().randrange(10**9))))

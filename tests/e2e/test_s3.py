@@ -9,20 +9,16 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
 from calotype_server import find_program, plain_environment
 from picture_files import encoded, scene
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
-from s3_proxy import Fault, S3Proxy  # noqa: E402
+from s3_proxy import Fault, S3Proxy
 
 URL = os.environ.get("CALOTYPE_TEST_S3", "")
 pytestmark = pytest.mark.skipif(not URL, reason="CALOTYPE_TEST_S3 names no server")

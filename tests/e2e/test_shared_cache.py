@@ -4,7 +4,6 @@ damaged or out of date, frozen and killed: answers stay right, and none waits fo
 
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,10 +12,7 @@ import pytest
 import requests
 from calotype_server import Server
 from picture_files import encoded, scene
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
-
-from redis_server import Redis  # noqa: E402
+from redis_server import Redis
 
 
 class Talk:
