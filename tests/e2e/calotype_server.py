@@ -41,11 +41,14 @@ class Server:
         self.environment = environment or {}
         self.program = Path(program or find_program())
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
         self.more = []  # arguments
         self.session = requests.Session()
         self.session.trust_env = False
         self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
     # ---- the process ----------------------------------------------------------------------------
 
@@ -100,7 +103,8 @@ class Server:
         """SIGKILL to the server and its renderers at the same instant."""
         if self.process is None:
             return
-        for process in [*children_of(self.process.pid), self.process.pid]:
+        # The server first: it has nothing to say about the death of its renderers.
+        for process in [self.process.pid, *children_of(self.process.pid)]:
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:

@@ -10,9 +10,11 @@ import threading
 import time
 
 import requests
-from picture_files import encoded, scene
+from picture_files import decoded, difference, encoded, scene
 
 REFUSALS = (503, 507)  # a server that stops, or whose disk or other part fails
+VARIANTS = ("?w=80&fm=webp", "?w=100&h=100&fit=crop&fm=jpg", "?w=40&fm=png")
+ALIKE = 2  # of 255, in the mean
 LIVE_MAX = 400         # contents that the load keeps; above it rather deletes than uploads
 
 
@@ -22,6 +24,7 @@ class Content:
 
     def __init__(self, number, template):
         comment = b"crash %d" % number
+        self.template = template
         self.bytes = (template[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment +
                       template[2:])
         self.sha256 = hashlib.sha256(self.bytes).hexdigest()
@@ -29,6 +32,7 @@ class Content:
         self.asset = None
         self.there = False     # None: a request about it got no answer
         self.uploads = set()   # acknowledged, and nothing asked of them since
+        self.deleted = set()   # uploads whose deletion was acknowledged
 
 
 class Load:
@@ -42,6 +46,8 @@ class Load:
         self.lock = threading.Lock()
         self.acknowledged = {"uploads": 0, "duplicates": 0, "deletions": 0, "variants": 0}
         self.unexpected = []
+        self.broken = []   # requests without an answer: honest only if a server was killed
+        self.pictures = {}  # what was seen as each variant of a template
         self.round = 0
 
     @contextlib.contextmanager
@@ -68,7 +74,8 @@ class Load:
         while not stop.is_set():
             try:
                 work(session, chance)
-            except requests.RequestException:
+            except requests.RequestException as problem:
+                self.broken.append(f"{work.__name__}: {problem!r}")
                 time.sleep(0.005)  # the server is dead or dying
 
     def some(self, chance, wanted):
@@ -107,10 +114,10 @@ class Load:
             content.lock.release()
 
     def put(self, session, content):
-        was_there, content.there = content.there, None
+        was_there = content.there
+        content.there = was_there or None  # whatever becomes of this, the earlier uploads stand
         answer = session.post(self.server.url + "/v1/assets", data=content.bytes, timeout=20)
-        if answer.status_code in REFUSALS:
-            content.there = was_there or None  # it may have been stopped after it was recorded
+        if self.is_refusal(answer):
             return
         if answer.status_code not in (200, 201):
             self.unexpected.append(f"upload: {answer.status_code} {answer.text}")
@@ -124,6 +131,18 @@ class Load:
         content.there = True
         content.uploads.add(said["upload"])
         self.acknowledged["uploads" if answer.status_code == 201 else "duplicates"] += 1
+
+    def is_refusal(self, answer):
+        """An honest one says why, and when to come back."""
+        if answer.status_code not in REFUSALS:
+            return False
+        try:
+            says = answer.json()["code"] and answer.json()["detail"]
+        except (ValueError, KeyError):
+            says = None
+        if not says or (answer.status_code == 503 and "Retry-After" not in answer.headers):
+            self.unexpected.append(f"refusal: {answer.status_code} {answer.headers} {answer.text}")
+        return True
 
     def delete(self, session, chance):
         content = self.some(chance, lambda content: content.there is True)
@@ -140,26 +159,47 @@ class Load:
                                     (f"?upload={one}" if one else ""), timeout=20)
             if answer.status_code == 204:
                 content.there = bool(one)
+                content.deleted |= {one} if one else set()
                 self.acknowledged["deletions"] += 1
-            elif answer.status_code not in REFUSALS:
+            elif not self.is_refusal(answer):
                 self.unexpected.append(f"deletion: {answer.status_code} {answer.text}")
         finally:
             content.lock.release()
 
     def render(self, session, chance):
-        known = [content for content in self.contents if content.there and content.asset]
-        if not known:
+        content = self.some(chance, lambda one: one.there is True)
+        if content is None:
             time.sleep(0.01)
             return
-        content = chance.choice(known[-40:])
-        name = chance.choice(["?w=80&fm=webp", "?w=100&h=100&fit=crop&fm=jpg", "?w=40&fm=png"])
+        try:
+            self.ask_for_variant(session, content, chance.choice(VARIANTS))
+        finally:
+            content.lock.release()
+
+    def ask_for_variant(self, session, content, name):
         answer = session.get(f"{self.server.url}/i/{content.asset}{name}", timeout=20)
         if answer.status_code == 200:
             self.acknowledged["variants"] += 1
-        elif "VARIANT_GENERATION_FAILED" in answer.text:
-            pass  # who kills the whole program may have killed the renderer first
-        elif answer.status_code not in (202, 404, *REFUSALS):
+            if not self.is_picture_of(content, name, answer.content):
+                self.unexpected.append(f"variant: another picture for {content.asset}{name}")
+        elif answer.status_code != 202 and not self.is_refusal(answer):
             self.unexpected.append(f"variant: {answer.status_code} {answer.text}")
+
+
+    def is_picture_of(self, content, name, variant):
+        """Contents differ in a comment only, so their pictures are nearly the same: they may have
+        been made in one decode with others."""
+        seen = self.pictures.setdefault((content.template, name), [])
+        if variant not in seen:
+            if seen and not is_like(seen[0], variant):
+                return False
+            seen.append(variant)
+        return True
+
+
+def is_like(first, second):
+    first, second = decoded(first), decoded(second)
+    return first.size == second.size and difference(first, second) < ALIKE
 
 
 def read_back(server, contents):

@@ -183,10 +183,10 @@ class Cluster(Server):
     """Two servers and two workers that look like one server: requests go to both in turn."""
 
     def __init__(self, folder, settings=None, environment=None, program=None, place=None):
+        self.servers, self.workers = [], []
         self.lock = threading.Lock()
         super().__init__(folder, settings, environment, program)
         self.place = place or ClusterPlace.of_environment()
-        self.servers, self.workers = [], []
         for index in range(2):
             for kind, parts in ((Server, self.servers), (Worker, self.workers)):
                 part = self.folder / f"{kind.__name__.lower()}-{index}"
@@ -198,22 +198,14 @@ class Cluster(Server):
         self.turns = itertools.cycle(range(len(self.servers)))
 
     @property
-    def url(self):
-        with self.lock:
-            return self.servers[next(self.turns)].url
-
-    @url.setter
-    def url(self, _):
-        pass  # each part has its own
-
-    @property
     def port(self):
+        """Of the server whose turn it is."""
         with self.lock:
             return self.servers[next(self.turns)].port
 
     @port.setter
     def port(self, _):
-        pass
+        pass  # each part has its own
 
     @property
     def process(self):

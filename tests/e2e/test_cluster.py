@@ -67,7 +67,7 @@ def test_the_same_upload_from_everywhere_is_one_asset_and_one_blob(site):
 def test_the_same_first_request_everywhere_renders_once(site):
     asset = site.put_inspected(encoded(scene(1200, 800), "jpeg"))
     urls = [server.url for server in site.servers]
-    before = set(site.state().files())
+    before, rendered = set(site.state().files()), renders(site)
     answers = at_once(lambda number: requests.get(
         f"{urls[number % 2]}/i/{asset['id']}?w=500&fm=webp", timeout=60))
     assert {answer.status_code for answer in answers} == {200}
@@ -75,8 +75,14 @@ def test_the_same_first_request_everywhere_renders_once(site):
     site.until(lambda: variants(site, asset["id"]))
     rows = variants(site, asset["id"])
     assert len(rows) == 1
+    assert renders(site) == rendered + 1
     made = [key for key in set(site.state().files()) - before if key.startswith("variants/")]
     assert made == [rows[0][0]]
+
+
+def renders(site):
+    """How many pictures the renderers of all machines were asked to make, ever."""
+    return site.metric("variant_render_duration_seconds_count")
 
 
 def variants(site, asset):

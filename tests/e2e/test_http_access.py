@@ -112,9 +112,9 @@ def test_it_listens_to_others_only_with_keys(tmp_path):
 
 
 def test_a_port_that_is_taken_is_said_plainly(start_server, tmp_path):
-    site = start_server()
-    done = run_command("serve", "--listen", f"127.0.0.1:{site.port}", "--data", tmp_path / "data")
-    assert done.returncode == 1 and str(site.port) in done.stderr
+    port = start_server().port
+    done = run_command("serve", "--listen", f"127.0.0.1:{port}", "--data", tmp_path / "data")
+    assert done.returncode == 1 and str(port) in done.stderr
 
 
 def signed(target):

@@ -111,6 +111,14 @@ FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 FILE = 'Content-Disposition: form-data; name="f"; filename="a"'
 TAGS = 'Content-Disposition: form-data; name="tags"'
 
+
+class Pieces:
+    """A body without a length, each time anew."""
+
+    def __iter__(self):
+        return (b"x" * 100_000 for _ in range(95))
+
+
 REFUSED = {
     "empty": (dict(data=b""), 400, "MISSING_UPLOAD"),
     "form without a file": (dict(data=form((TAGS, b"x")), headers=FORM), 400, "MISSING_UPLOAD"),
@@ -132,7 +140,7 @@ REFUSED = {
                               headers=FORM | {"Repr-Digest": digest(b"x")}), 400,
                          "BAD_DIGEST_HEADER"),
     "too large": (dict(data=b"x" * (9 << 20)), 413, "TOO_LARGE"),
-    "too large, chunked": (dict(data=(b"x" * 100_000 for _ in range(95))), 413, "TOO_LARGE"),
+    "too large, chunked": (dict(data=Pieces()), 413, "TOO_LARGE"),
     "unknown parameter": (dict(data=b"x", params={"filename": "x"}), 400, "BAD_REQUEST"),
     "too many tags": (dict(data=b"x", params={"tags": ",".join("abc" for _ in range(101))}), 400,
                       "BAD_REQUEST"),
