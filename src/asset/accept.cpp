@@ -31,9 +31,20 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+/// Where `separator` stands outside of quoted strings (RFC 9110 §5.6.4); npos: nowhere.
+std::size_t find_unquoted(std::string_view text, char separator) {
+  bool is_quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') is_quoted = !is_quoted;
+    if (text[at] == separator && !is_quoted) return at;
+    if (text[at] == '\\' && is_quoted) ++at;
+  }
+  return std::string_view::npos;
+}
+
 /// Takes the text up to `separator` off the front.
 std::string_view take_until(std::string_view& text, char separator) {
-  const auto end = text.find(separator);
+  const auto end = find_unquoted(text, separator);
   const auto piece = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   return trimmed(piece);

@@ -223,6 +223,8 @@ TEST(Accept, ChoosesAsBrowsersAndOthersMeanIt) {
            Row{"equal weights", "image/webp;q=0.5,image/avif;q=0.5", jpeg, false, avif},
            Row{"case and space", " IMAGE/WebP ; Q=0.5 ,*/*", jpeg, false, webp},
            Row{"other parameters", "image/webp;a=b;q=0", jpeg, false, jpeg},
+           Row{"a comma in quotes", "image/webp;a=\",image/avif\";q=0.5", jpeg, false, webp},
+           Row{"an escaped quote", "image/webp;a=\"\\\",image/avif;\"", jpeg, false, webp},
            Row{"malformed weight is passed over", "image/avif;q=x,image/webp;q=2", jpeg, false,
                jpeg},
            Row{"only png", "image/png", jpeg, false, png},

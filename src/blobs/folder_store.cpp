@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <format>
 
 #include "blobs/folder_lister.hpp"
@@ -22,7 +23,8 @@ std::unexpected<Error> cannot_read(int error) {
   return fail_errno(ErrorCode::storage_failed, "The bytes cannot be read now.", -error);
 }
 
-/// Whether ext4 keeps a journal for the device: it has a thread of the kernel that commits it.
+/// Whether ext4 keeps a journal for the device: the id of the kernel's thread that commits it stands
+/// in a file that is there, and says "<none>", where it keeps none.
 bool has_journal(int folder) {
   struct stat facts{};
   if (::fstat(folder, &facts) != 0) return false;
@@ -31,7 +33,8 @@ bool has_journal(int folder) {
       std::format("/sys/dev/block/{}:{}", major(facts.st_dev), minor(facts.st_dev)), error);
   if (error) return false;
   const auto task = "/sys/fs/ext4" / device.filename() / "journal_task";
-  return std::filesystem::exists(task, error);
+  long long thread_id = 0;
+  return static_cast<bool>(std::ifstream(task) >> thread_id);
 }
 
 /// Only file systems whose code has been read are said to have one journal for everything.

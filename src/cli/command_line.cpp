@@ -333,6 +333,30 @@ std::string command_name(const CLI::App& app) {
   return name;
 }
 
+/// "put, get, list": what may come next.
+std::string subcommands_of(const CLI::App& app) {
+  std::string names;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.append(names.empty() ? "" : ", ").append(each->get_name());
+  return names;
+}
+
+std::string failure_message(const CLI::App* failed, const CLI::Error& error) {
+  const std::string name = "calotype" + command_name(*failed);
+  const CLI::App* last = failed;
+  while (!last->get_subcommands().empty()) last = last->get_subcommands().front();
+  auto rest = failed->remaining(true);
+  if (const CLI::App* parent = failed->get_parent(); rest.empty() && parent != nullptr)
+    rest = parent->remaining();
+  const std::string choice = subcommands_of(*last);
+  std::string what = error.what();
+  if (!choice.empty() && !rest.empty() && !rest.front().starts_with('-'))
+    what = "There is no command “" + rest.front() + "”; there are " + choice + ".";
+  else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !choice.empty())
+    what = "A command is missing: one of " + choice + ".";
+  return name + ": " + what + "\nTry `" + name + " --help`.\n";
+}
+
 Usage usage_of(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream message;
@@ -348,15 +372,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   app.set_version_flag("--version", "calotype " CALOTYPE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    const std::string name = "calotype" + command_name(*failed);
-    const auto rest = failed->remaining();
-    const bool is_unknown =
-        failed->get_subcommands().empty() && !rest.empty() && !rest.front().starts_with('-');
-    const std::string what =
-        is_unknown ? "There is no command “" + rest.front() + "”." : std::string(error.what());
-    return name + ": " + what + "\nTry `" + name + " --help`.\n";
-  });
+  app.failure_message(failure_message);
   add_client_options(app, draft);
   add_serve(app, draft);
   add_put(app, draft);

@@ -20,6 +20,14 @@ bool peer_has_gone(int fd) {
   return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
+Error foreign_page() {
+  return {ErrorCode::forbidden,
+          "A page of another origin may not do this where there are no API keys: make a key, or name "
+          "the origin in http.cors_origins.",
+          {},
+          std::source_location::current()};
+}
+
 Response response_of(Answer answer) {
   return std::get<Response>(std::move(answer));
 }
@@ -108,6 +116,10 @@ Task<Response> Connection::run_route(const RouteMatch& match) {
     auto principal = co_await authorize(*scope);
     if (!principal) co_return problem_response(principal.error());
     exchange.principal = *std::move(principal);
+    const bool is_guarded = route.method == Method::remove || route.access == Access::admin;
+    if (is_guarded && !exchange.principal.keys_in_force &&
+        !is_trusted_origin(site.settings.cors_origins, head_.first(FieldName::origin)))
+      co_return problem_response(foreign_page());
   }
   if (route.begin_upload != nullptr) co_return co_await run_upload(route, exchange);
   if (head_.has_body()) {

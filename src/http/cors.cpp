@@ -2,6 +2,7 @@
 #include "http/cors.hpp"
 
 #include <algorithm>
+#include <boost/asio/ip/address_v4.hpp>
 
 namespace calotype {
 namespace {
@@ -13,6 +14,22 @@ constexpr std::string_view request_fields =
     "Authorization, Content-Digest, Content-Disposition, Content-Type, If-Match, "
     "If-Modified-Since, "
     "If-None-Match, If-Range, If-Unmodified-Since, Range, Repr-Digest";
+
+/// "http://[::1]:3000" → "[::1]".
+std::string_view host_of(std::string_view origin) {
+  const auto scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return {};
+  origin.remove_prefix(scheme + 3);
+  const auto port = origin.find(':', origin.starts_with('[') ? origin.find(']') : 0);
+  return origin.substr(0, port);
+}
+
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address_v4(host, error);
+  return !error && address.is_loopback();
+}
 
 }  // namespace
 
@@ -30,6 +47,11 @@ std::string cors_fields(const std::vector<std::string>& origins, std::string_vie
     fields.add("Access-Control-Expose-Headers", exposed);
   }
   return std::move(fields.fields);
+}
+
+bool is_trusted_origin(const std::vector<std::string>& origins, std::string_view origin) {
+  return origin.empty() || is_loopback(host_of(origin)) ||
+         (origin != "*" && std::ranges::contains(origins, origin));
 }
 
 Response options_response(const std::vector<std::string>& origins, std::string_view origin,

@@ -142,3 +142,34 @@ def test_pictures_need_a_signature_where_that_is_required(start_server):
     site.problem(site.get(url.split("?")[0]), 403, "BAD_SIGNATURE")
     said = site.get(f"/v1/assets/{asset}").json()["urls"]["thumb"]
     assert site.get(said).status_code == 200
+
+
+def test_without_keys_a_page_of_another_origin_changes_nothing(start_server):
+    """Whoever runs Calotype on a laptop also visits pages there, and those can reach loopback."""
+    site = start_server({"http.cors_origins": "https://app.example"})
+    asset = site.put_inspected(encoded(scene(90, 70), "png"))
+    target = site.url + f"/v1/assets/{asset['id']}"
+    for origin in ["https://evil.example", "null", "http://localhost.evil.example",
+                   "http://127.0.0.1.evil.example:8080", "https://evil.example:127.0.0.1"]:
+        for method, url in [("DELETE", target), ("POST", site.url + "/v1/keys"),
+                            ("GET", site.url + "/v1/keys"), ("GET", site.url + "/v1/jobs")]:
+            answer = site.session.request(method, url, headers={"Origin": origin})
+            assert answer.status_code == 403, (origin, method, url)
+            assert answer.json()["code"] == "FORBIDDEN"
+    assert site.get(f"/v1/assets/{asset['id']}").json()["state"] != "DELETED"
+    for origin in ["https://app.example", "http://localhost:3000", "http://[::1]:8080",
+                   "http://127.0.0.1", None]:
+        headers = {"Origin": origin} if origin else {}
+        assert site.session.get(site.url + "/v1/jobs", headers=headers).status_code == 200, origin
+    headers = {"Origin": "http://localhost:3000"}
+    assert site.session.delete(target, headers=headers).status_code in (200, 202, 204)
+
+
+def test_a_star_lets_pages_read_and_not_delete(site):
+    asset = site.put_inspected(encoded(scene(91, 70), "png"))
+    headers = {"Origin": "https://any.example"}
+    assert site.session.get(site.url + f"/v1/assets/{asset['id']}",
+                            headers=headers).headers["Access-Control-Allow-Origin"] == "*"
+    refusal = site.session.delete(site.url + f"/v1/assets/{asset['id']}", headers=headers)
+    assert (refusal.status_code, refusal.json()["code"]) == (403, "FORBIDDEN")
+    assert refusal.headers["Access-Control-Allow-Origin"] == "*"
