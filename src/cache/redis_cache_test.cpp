@@ -108,6 +108,20 @@ TEST_F(RedisCacheTest, NonsenseReadsAsNothing) {
   EXPECT_FALSE(knows(*cache, "a")) << "of another format";
 }
 
+TEST_F(RedisCacheTest, RefusedCommandsAmongOthersEndNothing) {
+  const auto cache = open_usable();
+  say({"SET", "test:1:variants:" + asset, "no hash"});
+  for (int i = 0; i < 20; ++i) {
+    cache->put(asset, "w=300", example());  // HSET is refused, EXPIRE is not
+    EXPECT_FALSE(knows(*cache, "w=300"));
+  }
+  say({"DEL", "test:1:variants:" + asset});
+  EXPECT_TRUE(within(10s, [&] {
+    cache->put(asset, "w=300", example());
+    return knows(*cache, "w=300");
+  }));
+}
+
 TEST_F(RedisCacheTest, ARedisThatIsGoneCostsNothingAndIsUsedWhenItReturns) {
   const auto cache = open_usable();
   redis_.stop();

@@ -33,30 +33,52 @@ constexpr std::chrono::seconds connect_max{2};
 constexpr int waits_in_vain_max = 3;
 constexpr int under_way_max = 4'096;
 
+redis::request request_of(const RedisClient::Command& command) {
+  redis::request::config config;
+  config.cancel_if_not_connected = true;
+  config.cancel_on_connection_lost = true;
+  config.cancel_if_unresponded = true;
+  redis::request request(config);
+  // push_range takes a command without arguments for nothing to do.
+  if (command.size() == 1)
+    request.push(command.front());
+  else
+    request.push_range(command.front(), command.begin() + 1, command.end());
+  return request;
+}
+
 /// Some commands and whoever waits for their replies. Shared by both: the one who waits may give
-/// up, while the connection still holds the request.
+/// up, while the connection still holds the requests. Each command has a request of its own, since
+/// a generic_response throws when a reply comes after an error; they go out together all the same.
 struct Ask {
-  redis::request request;
-  redis::generic_response response;
+  struct Part {
+    redis::request request;
+    redis::generic_response response;
+  };
+  std::vector<Part> parts;  // which stay where they are
   std::mutex mutex;
   std::condition_variable wake;
-  bool done = false;
+  std::size_t left;
   error_code error;
 
-  void finish(error_code outcome) {
-    const std::lock_guard lock(mutex);
-    done = true;
-    error = outcome;
-    wake.notify_all();
+  explicit Ask(const std::vector<RedisClient::Command>& commands) : left(commands.size()) {
+    parts.reserve(commands.size());
+    for (const auto& command : commands) parts.push_back({request_of(command), {}});
   }
-  bool is_done() {
+
+  /// True when it was the last.
+  bool finish_one(error_code outcome) {
     const std::lock_guard lock(mutex);
-    return done;
+    if (outcome && !error) error = outcome;
+    if (--left > 0) return false;
+    wake.notify_all();
+    return true;
   }
 };
 
 /// The nodes come in the order of a walk through the tree, each with its depth.
 RedisValue take_value(const std::vector<redis::resp3::node>& nodes, std::size_t& at) {
+  if (at == nodes.size()) return {};
   const auto& node = nodes[at++];
   RedisValue value;
   if (redis::resp3::is_aggregate(node.data_type)) {
@@ -67,22 +89,6 @@ RedisValue take_value(const std::vector<redis::resp3::node>& nodes, std::size_t&
     value.text = node.value;
   }
   return value;
-}
-
-redis::request request_of(const std::vector<RedisClient::Command>& commands) {
-  redis::request::config config;
-  config.cancel_if_not_connected = true;
-  config.cancel_on_connection_lost = true;
-  config.cancel_if_unresponded = true;
-  redis::request request(config);
-  for (const auto& command : commands) {
-    // push_range takes a command without arguments for nothing to do.
-    if (command.size() == 1)
-      request.push(command.front());
-    else
-      request.push_range(command.front(), command.begin() + 1, command.end());
-  }
-  return request;
 }
 
 redis::config config_of(const RedisUrl& url) {
@@ -185,17 +191,17 @@ asio::awaitable<void> RedisClient::State::watch() {
 }
 
 void RedisClient::State::ping() {
-  pinged = std::make_shared<Ask>();
-  pinged->request = request_of({{"PING"}});
+  pinged = std::make_shared<Ask>(std::vector<RedisClient::Command>{{"PING"}});
   pinged_at = std::chrono::steady_clock::now();
+  Ask::Part& part = pinged->parts.front();
   connection->async_exec(
-      pinged->request, pinged->response,
+      part.request, part.response,
       [this, ask = pinged, kept = connection](error_code error, std::size_t) {
-        ask->finish(error);
+        ask->finish_one(error);
         const auto took = std::chrono::steady_clock::now() - pinged_at;
         if (ask != pinged) return;
         pinged.reset();
-        if (!error && ask->response.has_value() && took <= answers_within && !stopping)
+        if (!error && ask->parts.front().response.has_value() && took <= answers_within && !stopping)
           set_usable(true);
       });
 }
@@ -212,15 +218,15 @@ void RedisClient::State::set_usable(bool now) {
 }
 
 void RedisClient::State::start(const std::shared_ptr<Ask>& ask) {
-  if (!connection || stopping) {
-    --under_way;
-    return ask->finish(asio::error::not_connected);
+  for (Ask::Part& part : ask->parts) {
+    auto ended = [this, ask, kept = connection](error_code error, std::size_t) {
+      if (ask->finish_one(error)) --under_way;
+    };
+    if (!connection || stopping)
+      ended(asio::error::not_connected, 0);
+    else
+      connection->async_exec(part.request, part.response, std::move(ended));
   }
-  connection->async_exec(ask->request, ask->response,
-                         [this, ask, kept = connection](error_code error, std::size_t) {
-                           --under_way;
-                           ask->finish(error);
-                         });
 }
 
 void RedisClient::State::stop() {
@@ -250,34 +256,32 @@ bool RedisClient::usable() const {
 Result<std::vector<RedisValue>> RedisClient::ask(std::vector<Command> commands,
                                                  std::chrono::milliseconds within) {
   if (!usable()) return fail(ErrorCode::server_unreachable, "The shared cache is out of reach.");
-  auto ask = std::make_shared<Ask>();
-  ask->request = request_of(commands);
+  auto ask = std::make_shared<Ask>(commands);
   ++state_->under_way;
   asio::post(state_->io, [state = state_.get(), ask] { state->start(ask); });
   std::unique_lock lock(ask->mutex);
-  if (!ask->wake.wait_for(lock, within, [&] { return ask->done; })) {
+  if (!ask->wake.wait_for(lock, within, [&] { return ask->left == 0; })) {
     ++state_->waits_in_vain;
     return fail(ErrorCode::timeout, "The shared cache did not answer in time.");
   }
   if (ask->error)
     return fail(ErrorCode::server_unreachable, "The shared cache is out of reach.",
                 ask->error.message());
-  if (ask->response.has_error())
-    return fail(ErrorCode::server_unreachable, "The shared cache refused a command.",
-                ask->response.error().diagnostic);
   state_->waits_in_vain = 0;
   std::vector<RedisValue> replies;
-  const auto& nodes = ask->response.value();
-  for (std::size_t at = 0; at < nodes.size();) replies.push_back(take_value(nodes, at));
-  if (replies.size() != commands.size())
-    return fail(ErrorCode::server_unreachable, "The shared cache answered something else.");
+  for (const Ask::Part& part : ask->parts) {
+    if (part.response.has_error())
+      return fail(ErrorCode::server_unreachable, "The shared cache refused a command.",
+                  part.response.error().diagnostic);
+    std::size_t at = 0;
+    replies.push_back(take_value(part.response.value(), at));
+  }
   return replies;
 }
 
 bool RedisClient::tell(std::vector<Command> commands) {
   if (!usable() || state_->under_way.load() >= under_way_max) return false;
-  auto ask = std::make_shared<Ask>();
-  ask->request = request_of(commands);
+  auto ask = std::make_shared<Ask>(commands);
   ++state_->under_way;
   asio::post(state_->io, [state = state_.get(), ask] { state->start(ask); });
   return true;
