@@ -9,8 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <format>
+#include <fstream>
 
 #include "blobs/folder_lister.hpp"
 
@@ -23,8 +23,8 @@ std::unexpected<Error> cannot_read(int error) {
   return fail_errno(ErrorCode::storage_failed, "The bytes cannot be read now.", -error);
 }
 
-/// Whether ext4 keeps a journal for the device: the id of the kernel's thread that commits it stands
-/// in a file that is there, and says "<none>", where it keeps none.
+/// Whether ext4 keeps a journal for the device: the id of the kernel's thread that commits it
+/// stands in a file that is there, and says "<none>", where it keeps none.
 bool has_journal(int folder) {
   struct stat facts{};
   if (::fstat(folder, &facts) != 0) return false;

@@ -194,16 +194,16 @@ void RedisClient::State::ping() {
   pinged = std::make_shared<Ask>(std::vector<RedisClient::Command>{{"PING"}});
   pinged_at = std::chrono::steady_clock::now();
   Ask::Part& part = pinged->parts.front();
-  connection->async_exec(
-      part.request, part.response,
-      [this, ask = pinged, kept = connection](error_code error, std::size_t) {
-        ask->finish_one(error);
-        const auto took = std::chrono::steady_clock::now() - pinged_at;
-        if (ask != pinged) return;
-        pinged.reset();
-        if (!error && ask->parts.front().response.has_value() && took <= answers_within && !stopping)
-          set_usable(true);
-      });
+  connection->async_exec(part.request, part.response,
+                         [this, ask = pinged, kept = connection](error_code error, std::size_t) {
+                           ask->finish_one(error);
+                           const auto took = std::chrono::steady_clock::now() - pinged_at;
+                           if (ask != pinged) return;
+                           pinged.reset();
+                           if (!error && ask->parts.front().response.has_value() &&
+                               took <= answers_within && !stopping)
+                             set_usable(true);
+                         });
 }
 
 void RedisClient::State::judge_ping() {

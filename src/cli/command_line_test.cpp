@@ -39,14 +39,15 @@ class CommandLineTest : public testing::Test {
 TEST_F(CommandLineTest, UnknownCommandIsNamed) {
   const Usage unknown = usage({"pud", "a.jpg"});
   EXPECT_EQ(unknown.exit_code, 2);
-  EXPECT_NE(unknown.text.find("There is no command “pud”; there are serve, "), std::string::npos) << unknown.text;
+  EXPECT_NE(unknown.text.find("There is no command “pud”; there are serve, "), std::string::npos)
+      << unknown.text;
   EXPECT_NE(usage({}).text.find("A command is missing: one of serve, "), std::string::npos)
       << usage({}).text;
   EXPECT_NE(usage({"key"}).text.find("A command is missing: one of create, list, revoke."),
             std::string::npos)
       << usage({"key"}).text;
-  EXPECT_NE(usage({"key", "made"}).text.find(
-                "There is no command “made”; there are create, list, revoke."),
+  EXPECT_NE(usage({"key", "made"})
+                .text.find("There is no command “made”; there are create, list, revoke."),
             std::string::npos)
       << usage({"key", "made"}).text;
 }

@@ -21,11 +21,12 @@ bool peer_has_gone(int fd) {
 }
 
 Error foreign_page() {
-  return {ErrorCode::forbidden,
-          "A page of another origin may not do this where there are no API keys: make a key, or name "
-          "the origin in http.cors_origins.",
-          {},
-          std::source_location::current()};
+  return {
+      ErrorCode::forbidden,
+      "A page of another origin may not do this where there are no API keys: make a key, or name "
+      "the origin in http.cors_origins.",
+      {},
+      std::source_location::current()};
 }
 
 Response response_of(Answer answer) {

@@ -18,9 +18,9 @@ std::string cors_fields(const std::vector<std::string>& origins, std::string_vie
 /// Whether cors_fields depends on the origin.
 bool cors_varies(const std::vector<std::string>& origins);
 
-/// Whether a page of that origin (empty: no page) may change things where no key is asked for: one of
-/// this machine (localhost, 127.0.0.0/8, [::1]), or one that the list names. `*` names nobody: it
-/// would let every page that somebody at this machine visits delete what is here.
+/// Whether a page of that origin (empty: no page) may change things where no key is asked for: one
+/// of this machine (localhost, 127.0.0.0/8, [::1]), or one that the list names. `*` names nobody:
+/// it would let every page that somebody at this machine visits delete what is here.
 bool is_trusted_origin(const std::vector<std::string>& origins, std::string_view origin);
 
 /// The answer to OPTIONS: a preflight, or a plain question for the methods.
