@@ -63,11 +63,13 @@ std::string render(RendererPool& pool, const SourceBytes& source, const RenderPl
   static int renders = 0;
   return value_of(pool.render({.batch_key = "render " + std::to_string(++renders),
                                .source = source,
+                               .overlay = std::nullopt,
                                .plan = plan,
                                .estimated_bytes = estimated_bytes(plan, media),
                                .render_class = RenderClass::waiting,
                                .deadline = deadline()},
-                              {}));
+                              {}))
+      .bytes;
 }
 
 void compare(RendererPool& pool, const std::string& folder, int number, int width,

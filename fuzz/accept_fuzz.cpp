@@ -9,7 +9,11 @@ FUZZ_TARGET(accept) {
     for (const auto original :
          {std::optional<ImageFormat>{}, std::optional{ImageFormat::jpeg},
           std::optional{ImageFormat::png}, std::optional{ImageFormat::avif}}) {
-      const auto chosen = negotiate_format(bytes, original, has_alpha);
-      require(!has_alpha || has_alpha_channel(chosen), "alpha is never lost by negotiation");
+      for (const bool is_animated : {false, true}) {
+        const auto chosen = negotiate_format(
+            bytes, {.original = original, .has_alpha = has_alpha, .is_animated = is_animated});
+        require(!has_alpha || has_alpha_channel(chosen), "alpha is never lost by negotiation");
+        require(!is_animated || has_frames(chosen), "frames are never lost by negotiation");
+      }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads an Accept header (RFC 9110 §12.5.1) as far as it bears on our four formats. A range that is
+// Reads an Accept header (RFC 9110 §12.5.1) as far as it bears on our formats. A range that is
 // malformed is passed over: the header is a wish, and a wish that cannot be read changes nothing.
 #include <array>
 #include <cctype>
@@ -14,9 +14,9 @@ namespace {
 
 /// Weights from 0 to 1000; −1 where the header does not say.
 struct Wishes {
-  std::array<int, 4> named = {-1, -1, -1, -1};  // by ImageFormat
-  int image = -1;                               // image/*
-  int anything = -1;                            // */*
+  std::array<int, image_formats.size()> named = {-1, -1, -1, -1, -1, -1};  // by ImageFormat
+  int image = -1;                                                          // image/*
+  int anything = -1;                                                       // */*
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -71,8 +71,7 @@ Wishes read_accept(std::string_view accept) {
     if (!weight) continue;
     if (type == "*/*") wishes.anything = *weight;
     if (type == "image/*") wishes.image = *weight;
-    for (const auto format :
-         {ImageFormat::jpeg, ImageFormat::png, ImageFormat::webp, ImageFormat::avif})
+    for (const auto format : image_formats)
       if (type == media_type_of(format)) wishes.named[static_cast<std::size_t>(format)] = *weight;
   }
   return wishes;
@@ -86,20 +85,30 @@ int weight(const Wishes& wishes, ImageFormat format) {
 
 }  // namespace
 
-ImageFormat negotiate_format(std::string_view accept, std::optional<ImageFormat> original,
-                             bool has_alpha) {
+ImageFormat negotiate_format(std::string_view accept, const Carried& carried) {
   const Wishes wishes = read_accept(accept);
-  const int avif = wishes.named[static_cast<std::size_t>(ImageFormat::avif)];
-  const int webp = wishes.named[static_cast<std::size_t>(ImageFormat::webp)];
-  if (avif > 0 && avif >= webp) return ImageFormat::avif;
-  if (webp > 0) return ImageFormat::webp;
+  const auto named = [&](ImageFormat format) {
+    return wishes.named[static_cast<std::size_t>(format)];
+  };
+  const int avif = named(ImageFormat::avif);
+  const int webp = named(ImageFormat::webp);
+  const int jxl = named(ImageFormat::jxl);
+  // What moves costs AVIF a picture's price for each frame.
+  if (carried.is_animated)
+    return webp > 0 && webp >= avif ? ImageFormat::webp
+           : avif > 0               ? ImageFormat::avif
+                                    : ImageFormat::gif;
+  if (avif > 0 && avif >= webp && avif >= jxl) return ImageFormat::avif;
+  if (webp > 0 && webp >= jxl) return ImageFormat::webp;
+  if (jxl > 0) return ImageFormat::jxl;
 
-  const bool own_serves =
-      original == ImageFormat::png || (original == ImageFormat::jpeg && !has_alpha);
-  const ImageFormat usual = has_alpha ? ImageFormat::png : ImageFormat::jpeg;
-  const ImageFormat first = own_serves ? *original : usual;
+  const bool jpeg_carries = !carried.has_alpha && !carried.is_lossless;
+  const bool own_serves = carried.original == ImageFormat::png ||
+                          (carried.original == ImageFormat::jpeg && jpeg_carries);
+  const ImageFormat usual = jpeg_carries ? ImageFormat::jpeg : ImageFormat::png;
+  const ImageFormat first = own_serves ? *carried.original : usual;
   const ImageFormat second = first == ImageFormat::png ? ImageFormat::jpeg : ImageFormat::png;
-  const bool second_carries = second == ImageFormat::png || !has_alpha;
+  const bool second_carries = second == ImageFormat::png || jpeg_carries;
   if (weight(wishes, first) <= 0 && weight(wishes, second) > 0 && second_carries) return second;
   return first;
 }

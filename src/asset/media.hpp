@@ -20,6 +20,7 @@ struct MediaInfo {
   std::uint8_t bits_per_channel = 8;
   std::uint8_t channels = 0;  // as stored: 1 gray, 3 RGB, 4 CMYK or RGB with alpha
   bool has_alpha = false;
+  bool has_gain_map = false;  // Ultra-HDR: a second picture says how much brighter it can be shown
   std::uint32_t pages = 1;    // pages or frames
   std::string color_space;    // "srgb", "gray", "cmyk", "rgb16", …
   std::string icc_profile;    // the profile's description; empty where there is none
@@ -41,5 +42,13 @@ struct Proof {
 
 /// The format of an original that is one of ours; nothing for the rest.
 std::optional<ImageFormat> format_of_media_type(std::string_view media_type);
+
+/// What a negotiated format has to carry where the recipe is followed: frames, unless it names one.
+Carried carried_by(const MediaInfo& media, const Recipe& recipe);
+
+/// Whether its pages are frames that follow one another. (A TIFF, PDF, HEIF or ICO has pages.)
+bool is_animated(const MediaInfo& media);
+/// Whether it is drawn at whatever size is wanted, so that being enlarged costs it nothing.
+bool is_vector(const MediaInfo& media);
 
 }  // namespace calotype

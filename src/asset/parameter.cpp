@@ -110,6 +110,7 @@ Result<bool> read_flag(std::string_view name, std::string_view value) {
 }
 
 Result<void> apply_pixel_ratio(Recipe& recipe, double ratio) {
+  if (ratio == 1) return {};
   for (const auto& [name, pixels] : {std::pair{"w", &recipe.width}, {"h", &recipe.height}}) {
     if (*pixels == 0) continue;
     const double scaled = std::max(1.0, std::round(*pixels * ratio));
@@ -118,6 +119,18 @@ Result<void> apply_pixel_ratio(Recipe& recipe, double ratio) {
                   std::string(name) + " times dpr must be at most 65535 pixels, not " +
                       std::to_string(static_cast<std::uint64_t>(scaled)) + ".");
     *pixels = static_cast<std::uint32_t>(scaled);
+  }
+  const auto multiply = [&](std::uint16_t& pixels, std::uint16_t max) {
+    pixels = static_cast<std::uint16_t>(std::min<double>(std::round(pixels * ratio), max));
+  };
+  Padding& padding = recipe.padding;
+  for (auto* side : {&padding.top, &padding.right, &padding.bottom, &padding.left})
+    multiply(*side, padding_max);
+  if (recipe.corner_radius != radius_max) multiply(recipe.corner_radius, padding_max);
+  multiply(recipe.blur, blur_max);
+  if (recipe.watermark) {
+    multiply(recipe.watermark->margin_x, padding_max);
+    multiply(recipe.watermark->margin_y, padding_max);
   }
   return {};
 }

@@ -4,6 +4,8 @@
 #include "asset/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 #include <string>
 #include <utility>
 
@@ -62,22 +64,27 @@ struct Geometry {
   Size output;
 };
 
-Geometry geometry_of(const Recipe& recipe, Size picture) {
+Geometry geometry_of(const FitBox& wanted, Size picture) {
   const auto whole = [](Size size) { return Geometry{size, size, size}; };
-  if (recipe.width == 0 && recipe.height == 0) return whole(picture);
-  Size box{recipe.width, recipe.height};
-  if (recipe.width == 0 || recipe.height == 0) {
+  if (wanted.width == 0 && wanted.height == 0) return whole(picture);
+  Size box{wanted.width, wanted.height};
+  if (wanted.width == 0 || wanted.height == 0) {
     const Size size =
-        recipe.height == 0 ? at_width(picture, box.width) : at_height(picture, box.height);
-    return whole(recipe.enlarge ? size : never_larger(size, picture));
+        wanted.height == 0 ? at_width(picture, box.width) : at_height(picture, box.height);
+    return whole(wanted.enlarge ? size : never_larger(size, picture));
   }
-  if (recipe.fit == Fit::cover) {
-    if (!recipe.enlarge) box = shrink_box(box, picture);
+  if (wanted.fit == Fit::fill) {
+    if (!wanted.enlarge)
+      box = {std::min(box.width, picture.width), std::min(box.height, picture.height)};
+    return whole(box);
+  }
+  if (wanted.fit == Fit::cover) {
+    if (!wanted.enlarge) box = shrink_box(box, picture);
     return {fit_around(picture, box), box, box};
   }
-  Size size = recipe.fit == Fit::outside ? fit_around(picture, box) : fit_within(picture, box);
-  if (!recipe.enlarge) size = never_larger(size, picture);
-  return {size, size, recipe.fit == Fit::contain ? box : size};
+  Size size = wanted.fit == Fit::outside ? fit_around(picture, box) : fit_within(picture, box);
+  if (!wanted.enlarge) size = never_larger(size, picture);
+  return {size, size, wanted.fit == Fit::contain ? box : size};
 }
 
 std::unexpected<Error> past_limit(std::string_view name, std::uint64_t limit, std::string what) {
@@ -89,21 +96,46 @@ std::string text_of(Size size) {
   return std::to_string(size.width) + " × " + std::to_string(size.height) + " pixels";
 }
 
-/// Every product stays below 2^64: sides are checked before areas.
-Result<void> check_output(const Geometry& geometry, Size picture, const RenderLimits& limits) {
+/// What is kept and set on the canvas, before it is narrowed to 32 bits. What is scaled only to be
+/// cut can be longer; the area is checked with the rest.
+Result<void> check_fits(const Geometry& geometry, const RenderLimits& limits) {
   const Size& out = geometry.output;
   if (std::max(out.width, out.height) > limits.output_side_max)
     return past_limit("render.output_side_max", limits.output_side_max,
                       "The variant would have " + text_of(out));
-  if (out.width * out.height > limits.output_pixels_max)
+  if (std::max(geometry.scaled.width, geometry.scaled.height) > (Pixels{1} << 31))
     return past_limit("render.output_pixels_max", limits.output_pixels_max,
-                      "The variant would have " + text_of(out));
+                      "The picture would be enlarged to " + text_of(geometry.scaled));
+  return {};
+}
+
+/// Every product stays below 2^64: sides are checked before areas.
+Result<void> check_output(const RenderPlan& plan, Size picture, const RenderLimits& limits) {
+  const auto refuse_size = [&](Size size) {
+    return past_limit(
+        std::max(size.width, size.height) > limits.output_side_max ? "render.output_side_max"
+                                                                   : "render.output_pixels_max",
+        std::max(size.width, size.height) > limits.output_side_max ? limits.output_side_max
+                                                                   : limits.output_pixels_max,
+        "The variant would have " + text_of(size));
+  };
+  const auto is_over = [&](Size size) {
+    return std::max(size.width, size.height) > limits.output_side_max ||
+           size.width * size.height > limits.output_pixels_max;
+  };
+  const Size canvas{plan.output_width, plan.output_height};
+  if (is_over(canvas)) return refuse_size(canvas);
+  const PictureSize finished = finished_size(plan);
+  const Size out{finished.width, finished.height};
+  if (is_over(out)) return refuse_size(out);
+  if (plan.frames > 1 && out.width * out.height * plan.frames > limits.animation_pixels_max)
+    return past_limit("render.animation_pixels_max", limits.animation_pixels_max,
+                      "The variant would have " + text_of(out) + " in " +
+                          std::to_string(plan.frames) + " frames");
   // Cover and outside can scale to far more than they keep, when they enlarge a long strip.
-  const Size& scaled = geometry.scaled;
+  const Size scaled{plan.scaled_width, plan.scaled_height};
   const bool is_larger = scaled.width > picture.width || scaled.height > picture.height;
-  const bool is_huge = std::max(scaled.width, scaled.height) > (Pixels{1} << 31) ||
-                       scaled.width * scaled.height > limits.output_pixels_max;
-  if (is_larger && is_huge)
+  if (is_larger && scaled.width * scaled.height > limits.output_pixels_max)
     return past_limit("render.output_pixels_max", limits.output_pixels_max,
                       "The picture would be enlarged to " + text_of(scaled));
   return {};
@@ -134,16 +166,96 @@ Lean lean_of(Gravity gravity) {
       return {-1, 0};
     case Gravity::northwest:
       return {-1, -1};
+    case Gravity::attention:
+    case Gravity::entropy:
+    case Gravity::focal:
+      return {0, 0};
   }
   std::unreachable();
 }
-std::uint32_t offset(Pixels over, int lean) {
-  return static_cast<std::uint32_t>(lean < 0 ? 0 : lean > 0 ? over : over / 2);
+Pixels offset(Pixels over, int lean) {
+  return lean < 0 ? 0 : lean > 0 ? over : over / 2;
+}
+/// So that the focus is in the middle, as far as the picture reaches.
+Pixels offset_around(Pixels scaled, Pixels kept, std::uint16_t focus) {
+  const Pixels middle = scaled * focus / FocalPoint::whole;
+  return std::min(middle > kept / 2 ? middle - kept / 2 : 0, scaled - kept);
 }
 
-bool proof_suffices(const std::optional<Proof>& proof, Size scaled) {
-  return proof && 2 * scaled.width <= Pixels{proof->width} + 1 &&
-         2 * scaled.height <= Pixels{proof->height} + 1;
+/// A point of the whole picture as one of the region.
+FocalPoint point_within(const FocalPoint& point, const Region& region, Size picture) {
+  if (region.width == 0) return point;
+  const auto along = [](Pixels at, Pixels side, Pixels start, Pixels length) {
+    const Pixels pixels = at * side / FocalPoint::whole;
+    const Pixels inside = pixels > start ? std::min(pixels - start, length) : 0;
+    return static_cast<std::uint16_t>(inside * FocalPoint::whole / length);
+  };
+  return {along(point.x, picture.width, region.left, region.width),
+          along(point.y, picture.height, region.top, region.height)};
+}
+
+/// The proof shows the first page, whole, in sRGB and without its metadata.
+bool proof_suffices(const std::optional<Proof>& proof, const RenderPlan& plan) {
+  if (!proof || plan.page != 0 || plan.frames > 1 || plan.trim || plan.region.width != 0 ||
+      plan.keeps_gain_map || plan.keep_metadata || plan.profile != ColorProfile::srgb)
+    return false;
+  return 2 * Pixels{plan.scaled_width} <= Pixels{proof->width} + 1 &&
+         2 * Pixels{plan.scaled_height} <= Pixels{proof->height} + 1;
+}
+
+Effects effects_of(const Recipe& recipe) {
+  Effects effects{.mirror = recipe.mirror,
+                  .rotation = recipe.rotation,
+                  .tone = recipe.tone,
+                  .brightness = recipe.brightness,
+                  .contrast = recipe.contrast,
+                  .saturation = recipe.saturation,
+                  .blur = recipe.blur,
+                  .sharpen = recipe.sharpen,
+                  .corner_radius = recipe.corner_radius,
+                  .padding = recipe.padding};
+  if (const auto& mark = recipe.watermark) {
+    effects.has_watermark = true;
+    effects.mark_gravity = mark->gravity;
+    effects.mark_width_percent = mark->width_percent;
+    effects.mark_opacity_percent = mark->opacity_percent;
+    effects.mark_margin_x = mark->margin_x;
+    effects.mark_margin_y = mark->margin_y;
+  }
+  return effects;
+}
+
+/// Which page, how many frames; they count towards the limit as they are decoded.
+Result<void> choose_pages(RenderPlan& plan, const Recipe& recipe, const MediaInfo& media,
+                          const RenderLimits& limits) {
+  const std::uint32_t pages = std::max(1U, media.pages);
+  if (recipe.page > pages)
+    return fail(ErrorCode::bad_recipe,
+                "page must be " + (pages == 1 ? "1" : "from 1 to " + std::to_string(pages)) +
+                    " here, not " + std::to_string(recipe.page) + ".");
+  plan.page = recipe.page == 0 ? 0 : recipe.page - 1;
+  if (is_animated(media) && recipe.page == 0 && has_frames(plan.format)) plan.frames = pages;
+  if (plan.frames > limits.frames_max)
+    return past_limit("render.frames_max", limits.frames_max,
+                      "The animation has " + std::to_string(plan.frames) + " frames");
+  const Size picture{media.width, media.height};
+  if (picture.width * picture.height > limits.input_pixels_max / plan.frames)
+    return past_limit(
+        "render.input_pixels_max", limits.input_pixels_max,
+        "The original has " + text_of(picture) +
+            (plan.frames > 1 ? " in " + std::to_string(plan.frames) + " frames" : ""));
+  return {};
+}
+
+/// A gain map says how much brighter each place can be shown: it can be cut and turned as the
+/// picture is, but means nothing where other pixels come in or tones change.
+bool can_keep_gain_map(const RenderPlan& plan) {
+  Effects shape;
+  shape.mirror = plan.effects.mirror;
+  shape.rotation = plan.effects.rotation;
+  return plan.format == ImageFormat::jpeg && plan.bytes_max == 0 && plan.effects == shape &&
+         shape.rotation % 9'000 == 0 && plan.output_width == plan.kept_width &&
+         plan.output_height == plan.kept_height;
 }
 
 void set_colors(RenderPlan& plan, const Recipe& recipe) {
@@ -155,39 +267,121 @@ void set_colors(RenderPlan& plan, const Recipe& recipe) {
 
 }  // namespace
 
+std::optional<Region> region_within(const Region& region, PictureSize picture) {
+  if (region.width == 0) return Region{};
+  const auto scaled = [&](std::uint32_t part, Pixels side) {
+    return region.is_relative
+               ? (2 * Pixels{part} * side + FocalPoint::whole) / (2 * FocalPoint::whole)
+               : Pixels{part};
+  };
+  const Pixels left = scaled(region.left, picture.width);
+  const Pixels top = scaled(region.top, picture.height);
+  if (left >= picture.width || top >= picture.height) return std::nullopt;
+  const Pixels width =
+      std::min(std::max<Pixels>(1, scaled(region.width, picture.width)), picture.width - left);
+  const Pixels height =
+      std::min(std::max<Pixels>(1, scaled(region.height, picture.height)), picture.height - top);
+  if (width == picture.width && height == picture.height) return Region{};
+  const auto narrow = [](Pixels pixels) { return static_cast<std::uint32_t>(pixels); };
+  return Region{narrow(left), narrow(top), narrow(width), narrow(height), false};
+}
+
+PictureSize turned_size(PictureSize canvas, std::uint16_t rotation) {
+  if (rotation % 18'000 == 0) return canvas;
+  if (rotation % 9'000 == 0) return {canvas.height, canvas.width};
+  const double angle = rotation / 18'000.0 * std::numbers::pi;
+  const double across = std::abs(std::cos(angle));
+  const double down = std::abs(std::sin(angle));
+  // A hair less, so that no compiler's rounding adds a pixel.
+  const auto side = [](double length) {
+    return static_cast<std::uint32_t>(std::max(1.0, std::ceil(length - 1e-6)));
+  };
+  return {side(canvas.width * across + canvas.height * down),
+          side(canvas.width * down + canvas.height * across)};
+}
+
+PictureSize finished_size(const RenderPlan& plan) {
+  const PictureSize turned =
+      turned_size({plan.output_width, plan.output_height}, plan.effects.rotation);
+  const Padding& padding = plan.effects.padding;
+  return {turned.width + padding.left + padding.right,
+          turned.height + padding.top + padding.bottom};
+}
+
+PictureSize lean_offset(Gravity gravity, PictureSize whole, PictureSize kept) {
+  const Lean lean = lean_of(gravity);
+  return {static_cast<std::uint32_t>(offset(whole.width - kept.width, lean.x)),
+          static_cast<std::uint32_t>(offset(whole.height - kept.height, lean.y))};
+}
+
+void fit_to(RenderPlan& plan, PictureSize picture) {
+  const Geometry geometry = geometry_of(plan.box, {picture.width, picture.height});
+  const auto narrow = [](Pixels pixels) { return static_cast<std::uint32_t>(pixels); };
+  const Size& scaled = geometry.scaled;
+  const Size& kept = geometry.kept;
+  plan.scaled_width = narrow(scaled.width);
+  plan.scaled_height = narrow(scaled.height);
+  plan.kept_width = narrow(kept.width);
+  plan.kept_height = narrow(kept.height);
+  plan.output_width = narrow(geometry.output.width);
+  plan.output_height = narrow(geometry.output.height);
+  if (plan.box.gravity == Gravity::focal) {
+    plan.left = narrow(offset_around(scaled.width, kept.width, plan.box.focus.x));
+    plan.top = narrow(offset_around(scaled.height, kept.height, plan.box.focus.y));
+    return;
+  }
+  const PictureSize start = lean_offset(plan.box.gravity, {plan.scaled_width, plan.scaled_height},
+                                        {plan.kept_width, plan.kept_height});
+  plan.left = start.width;
+  plan.top = start.height;
+}
+
 Result<RenderPlan> plan_render(const Recipe& given, const MediaInfo& media,
                                const std::optional<Proof>& proof, const RenderLimits& limits) {
   require(given.format.has_value(), "a recipe must have a format before it is planned");
   if (!media.renderable || media.width == 0 || media.height == 0)
     return fail(ErrorCode::not_renderable, "No picture can be made of " + media.media_type + ".");
   const Size picture{media.width, media.height};
-  const std::uint64_t pages = std::max(1U, media.pages);
-  if (picture.width * picture.height > limits.input_pixels_max / pages)
-    return past_limit("render.input_pixels_max", limits.input_pixels_max,
-                      "The original has " + text_of(picture) +
-                          (pages > 1 ? " on " + std::to_string(pages) + " pages" : ""));
-
   const Recipe recipe = canonical(given);
-  const Geometry geometry = geometry_of(recipe, picture);
-  TRY_VOID(check_output(geometry, picture, limits));
-
-  const auto narrow = [](Pixels pixels) { return static_cast<std::uint32_t>(pixels); };
-  const Lean lean = lean_of(recipe.gravity);
   RenderPlan plan;
-  plan.source =
-      proof_suffices(proof, geometry.scaled) ? RenderSource::proof : RenderSource::original;
-  plan.scaled_width = narrow(geometry.scaled.width);
-  plan.scaled_height = narrow(geometry.scaled.height);
-  plan.left = offset(geometry.scaled.width - geometry.kept.width, lean.x);
-  plan.top = offset(geometry.scaled.height - geometry.kept.height, lean.y);
-  plan.kept_width = narrow(geometry.kept.width);
-  plan.kept_height = narrow(geometry.kept.height);
-  plan.output_width = narrow(geometry.output.width);
-  plan.output_height = narrow(geometry.output.height);
   plan.format = *recipe.format;
+  TRY_VOID(choose_pages(plan, recipe, media, limits));
+  const auto region = region_within(recipe.region, {media.width, media.height});
+  if (!region)
+    return fail(ErrorCode::bad_recipe,
+                "crop lies outside of the picture, which has " + text_of(picture) + ".");
+  plan.region = *region;
+  plan.trim = recipe.trim;
+  plan.box = {.width = recipe.width,
+              .height = recipe.height,
+              .fit = recipe.fit,
+              .gravity = recipe.gravity,
+              .focus = point_within(recipe.focus, plan.region, picture),
+              .enlarge = recipe.enlarge || (is_vector(media) && recipe.width + recipe.height != 0)};
+  plan.effects = effects_of(recipe);
+  const Size fitted =
+      plan.region.width != 0 ? Size{plan.region.width, plan.region.height} : picture;
+  const Geometry geometry = geometry_of(plan.box, fitted);
+  TRY_VOID(check_fits(geometry, limits));
+  fit_to(plan,
+         {static_cast<std::uint32_t>(fitted.width), static_cast<std::uint32_t>(fitted.height)});
+  TRY_VOID(check_output(plan, fitted, limits));
   plan.quality = recipe.quality != 0 ? recipe.quality : default_quality(plan.format);
+  plan.keep_metadata = recipe.keep_metadata;
+  plan.profile = recipe.profile;
+  plan.lossless = recipe.lossless;
+  plan.bytes_max = recipe.bytes_max;
+  plan.keeps_gain_map = media.has_gain_map && can_keep_gain_map(plan);
+  if (plan.plans_again()) plan.region = recipe.region;
   set_colors(plan, recipe);
+  if (proof_suffices(proof, plan)) plan.source = RenderSource::proof;
   return plan;
+}
+
+Recipe settled_for(Recipe recipe, const MediaInfo& media) {
+  const bool stays_animated = is_animated(media) && (!recipe.format || has_frames(*recipe.format));
+  if (recipe.page == 1 && !stays_animated) recipe.page = 0;
+  return recipe;
 }
 
 std::uint64_t estimated_bytes(const RenderPlan& plan, const MediaInfo& media) {
@@ -201,9 +395,13 @@ std::uint64_t estimated_bytes(const RenderPlan& plan, const MediaInfo& media) {
   const std::uint64_t source = plan.source == RenderSource::proof ? proof : original;
   const std::uint64_t scaled = std::uint64_t{plan.scaled_width} * plan.scaled_height * 4 * 2;
   const std::uint64_t encoder = plan.format == ImageFormat::avif ? 48 : 16;  // bytes a pixel
-  const std::uint64_t output = std::uint64_t{plan.output_width} * plan.output_height * encoder;
+  const PictureSize finished = finished_size(plan);
+  const std::uint64_t pixels = std::uint64_t{finished.width} * finished.height;
+  const std::uint64_t output = pixels * encoder;
+  const std::uint64_t frames = plan.frames > 1 ? pixels * plan.frames * 6 : 0;
+  const std::uint64_t effects = plan.effects == Effects{} ? 0 : pixels * 16;
   constexpr std::uint64_t fixed = 8 << 20;
-  return fixed + source + scaled + output;
+  return fixed + source + scaled + output + frames + effects;
 }
 
 }  // namespace calotype

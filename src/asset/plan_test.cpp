@@ -173,16 +173,32 @@ TEST(Plan, NamesTheLimitThatIsPassed) {
     std::string_view message;
   };
   MediaInfo animation = photo(2000, 2000);
+  animation.media_type = "image/gif";
   animation.pages = 100;
+  MediaInfo long_animation = photo(100, 100);
+  long_animation.media_type = "image/webp";
+  long_animation.pages = 1'001;
+  MediaInfo wide_animation = photo(1'100, 1'000);
+  wide_animation.media_type = "image/gif";
+  wide_animation.pages = 100;
   for (const Row& row : {
            Row{"a bomb", "w=10&fm=webp", photo(65'536, 65'536),
                "The original has 65536 × 65536 pixels; render.input_pixels_max is 200000000."},
            Row{"largest dimensions there are", "w=10&fm=webp", photo(UINT32_MAX, UINT32_MAX),
                "The original has 4294967295 × 4294967295 pixels; render.input_pixels_max is "
                "200000000."},
-           Row{"many pages", "w=10&fm=webp", animation,
-               "The original has 2000 × 2000 pixels on 100 pages; render.input_pixels_max is "
+           Row{"many frames", "w=10&fm=webp", animation,
+               "The original has 2000 × 2000 pixels in 100 frames; render.input_pixels_max is "
                "200000000."},
+           Row{"too many frames", "w=10&fm=gif", long_animation,
+               "The animation has 1001 frames; render.frames_max is 1000."},
+           Row{"frames of a large area", "fm=webp", wide_animation,
+               "The variant would have 1100 × 1000 pixels in 100 frames; "
+               "render.animation_pixels_max is 100000000."},
+           Row{"padding is added", "pad=4000&fm=webp", photo(1000, 1000),
+               "The variant would have 9000 × 9000 pixels; render.output_side_max is 8192."},
+           Row{"turning needs room", "rot=45&fm=webp", photo(6000, 6000),
+               "The variant would have 8486 × 8486 pixels; render.output_side_max is 8192."},
            Row{"a long side", "w=8193&enlarge=1&fm=webp", photo(4000, 10),
                "The variant would have 8193 × 20 pixels; render.output_side_max is 8192."},
            Row{"a large area", "fm=webp", photo(8000, 8000),
@@ -199,6 +215,96 @@ TEST(Plan, NamesTheLimitThatIsPassed) {
     EXPECT_EQ(planned.error().code, ErrorCode::limit_exceeded) << row.name;
     EXPECT_EQ(planned.error().message, row.message);
   }
+}
+
+TEST(Plan, TakesPagesAndFramesAsTheOriginalHasThem) {
+  struct Row {
+    std::string_view name, parameters, media_type;
+    std::uint32_t pages, page, frames;
+  };
+  for (const Row& row : {
+           Row{"an animation stays one", "fm=webp", "image/gif", 30, 0, 30},
+           Row{"a still of it", "fm=jpeg", "image/gif", 30, 0, 1},
+           Row{"a frame of it", "frame=7&fm=webp", "image/gif", 30, 6, 1},
+           Row{"the first frame alone", "frame=1&fm=gif", "image/webp", 30, 0, 1},
+           Row{"pages are no frames", "fm=webp", "application/pdf", 30, 0, 1},
+           Row{"a page", "page=30&fm=webp", "application/pdf", 30, 29, 1},
+       }) {
+    MediaInfo media = photo(100, 100);
+    media.media_type = row.media_type;
+    media.pages = row.pages;
+    const RenderPlan p = plan(row.parameters, media);
+    EXPECT_EQ(p.page, row.page) << row.name;
+    EXPECT_EQ(p.frames, row.frames) << row.name;
+  }
+  MediaInfo media = photo(100, 100);
+  EXPECT_EQ(plan_render(parse_recipe("page=2&fm=png").value(), media, {}, {}).error().message,
+            "page must be 1 here, not 2.");
+  EXPECT_EQ(to_string(settled_for(parse_recipe("page=1&fm=png").value(), media)), "fm=png");
+  media.media_type = "image/gif";
+  media.pages = 4;
+  const auto late = plan_render(parse_recipe("page=5&fm=png").value(), media, {}, {});
+  EXPECT_EQ(late.error().code, ErrorCode::bad_recipe);
+  EXPECT_EQ(late.error().message, "page must be from 1 to 4 here, not 5.");
+  EXPECT_EQ(to_string(settled_for(parse_recipe("page=1&fm=webp").value(), media)),
+            "page=1&fm=webp");
+  EXPECT_EQ(to_string(settled_for(parse_recipe("page=1&fm=png").value(), media)), "fm=png");
+}
+
+TEST(Plan, CutsRegionsBeforeItFits) {
+  const MediaInfo media = photo(1000, 800);
+  const RenderPlan part = plan("crop=100:200:400:300&w=200&fm=webp", media, proof_of(media));
+  EXPECT_EQ(part.region, (Region{100, 200, 400, 300, false}));
+  EXPECT_EQ(part.output_width, 200U);
+  EXPECT_EQ(part.output_height, 150U);
+  EXPECT_EQ(part.source, RenderSource::original);
+  EXPECT_EQ(plan("crop=900:700:400:300&fm=webp", media).region,
+            (Region{900, 700, 100, 100, false}));
+  EXPECT_EQ(plan("crop=50p:25p:50p:50p&fm=webp", media).region,
+            (Region{500, 200, 500, 400, false}));
+  EXPECT_EQ(plan("crop=0:0:1000:900&fm=webp", media).region, Region{});
+  const auto outside = plan_render(parse_recipe("crop=1000:0:5:5&fm=webp").value(), media, {}, {});
+  EXPECT_EQ(outside.error().code, ErrorCode::bad_recipe);
+  EXPECT_EQ(outside.error().message,
+            "crop lies outside of the picture, which has 1000 × 800 pixels.");
+}
+
+TEST(Plan, KeepsTheFocalPointInTheMiddleAsFarAsThePictureReaches) {
+  const MediaInfo media = photo(4000, 3000);
+  const auto left_of = [&](std::string_view gravity) {
+    return plan("w=300&h=300&fit=cover&fm=webp&g=" + std::string(gravity), media).left;
+  };
+  EXPECT_EQ(left_of("0.5:0.5"), 50U);
+  EXPECT_EQ(left_of("0:0"), 0U);
+  EXPECT_EQ(left_of("0.4:1"), 10U);
+  EXPECT_EQ(left_of("1:0.2"), 100U);
+  // Of the whole picture, also where only a part of it is shown.
+  EXPECT_EQ(plan("crop=2000:0:2000:3000&w=300&h=900&fit=cover&fm=webp&g=0.5:0", media).left, 0U);
+  const Recipe plain = parse_recipe("w=3&h=3&fit=cover&fm=webp").value();
+  EXPECT_EQ(to_string(with_focal_point(plain, FocalPoint{2'500, 7'000})),
+            "w=3&h=3&fit=cover&g=0.25:0.7&fm=webp");
+  EXPECT_EQ(with_focal_point(plain, std::nullopt), plain);
+  const Recipe north = parse_recipe("w=3&h=3&fit=cover&g=north&fm=webp").value();
+  EXPECT_EQ(with_focal_point(north, FocalPoint{1, 1}), north);
+}
+
+TEST(Plan, KnowsTheFinishedSize) {
+  struct Row {
+    std::string_view parameters;
+    PictureSize size;
+  };
+  const MediaInfo media = photo(400, 300);
+  for (const Row& row :
+       {Row{"fm=png", {400, 300}}, Row{"rot=90&fm=png", {300, 400}},
+        Row{"rot=180&fm=png", {400, 300}}, Row{"rot=270&fm=png", {300, 400}},
+        Row{"rot=45&fm=png", {495, 495}}, Row{"rot=0.01&fm=png", {401, 301}},
+        Row{"pad=1:2:3:4&fm=png", {406, 304}}, Row{"rot=90&pad=10&w=200&fm=png", {170, 220}},
+        Row{"w=100&h=100&fit=fill&fm=png", {100, 100}},
+        Row{"w=500&h=100&fit=fill&fm=png", {400, 100}}})
+    EXPECT_EQ(finished_size(plan(row.parameters, media)), row.size) << row.parameters;
+  MediaInfo drawing = photo(24, 24);
+  drawing.media_type = "image/svg+xml";
+  EXPECT_EQ(finished_size(plan("w=300&fm=png", drawing)), (PictureSize{300, 300}));
 }
 
 TEST(Plan, IsRefusedForWhatIsNoPicture) {
@@ -248,10 +354,10 @@ TEST(Plan, IsSoundForAnySizesAndTheSameFromProofAndOriginal) {
     Recipe recipe;
     if (random() % 4 != 0) recipe.width = side(13);
     if (random() % 4 != 0) recipe.height = side(13);
-    recipe.fit = static_cast<Fit>(random() % 4);
-    recipe.gravity = static_cast<Gravity>(random() % 9);
+    recipe.fit = static_cast<Fit>(random() % 5);
+    recipe.gravity = static_cast<Gravity>(random() % 12);
     recipe.enlarge = random() % 2 == 0;
-    recipe.format = static_cast<ImageFormat>(random() % 4);
+    recipe.format = static_cast<ImageFormat>(random() % 6);
     const auto planned = plan_render(recipe, media, std::nullopt, {});
     const auto proofed = plan_render(recipe, media, proof_of(media), {});
     ASSERT_EQ(planned.has_value(), proofed.has_value());

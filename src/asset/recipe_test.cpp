@@ -7,6 +7,7 @@
 
 #include <random>
 #include <set>
+#include <vector>
 
 #include "asset/media.hpp"
 #include "asset/parameter.hpp"
@@ -15,56 +16,12 @@
 namespace calotype {
 namespace {
 
-TEST(Recipe, HasOneCanonicalText) {
-  struct Row {
-    std::string_view name, given, text;
-  };
-  for (const Row& row : {
-           Row{"nothing", "", ""},
-           Row{"one dimension", "w=300", "w=300"},
-           Row{"comma for ampersand", "w=300,h=200", "w=300&h=200"},
-           Row{"fixed order", "fm=webp&h=2&w=1", "w=1&h=2&fm=webp"},
-           Row{"ratio multiplied in", "w=400&dpr=2", "w=800"},
-           Row{"ratio to the nearest pixel", "w=101&h=99&dpr=1.5", "w=152&h=149"},
-           Row{"ratio of many digits", "w=100&dpr=1.3312500715255737", "w=133"},
-           Row{"never less than a pixel", "w=1&dpr=0.1", "w=1"},
-           Row{"ratio without a dimension", "dpr=3", ""},
-           Row{"ratio of one", "dpr=1&w=7", "w=7"},
-           Row{"leading zeros", "w=0300", "w=300"},
-           Row{"fit without a box", "w=400&dpr=2&fit=cover", "w=800"},
-           Row{"gravity without cover", "w=4&h=3&fit=contain&g=north", "w=4&h=3&fit=contain"},
-           Row{"gravity of the middle", "w=4&h=3&fit=cover&g=center", "w=4&h=3&fit=cover"},
-           Row{"gravity kept", "g=southwest&w=4&h=3&fit=cover", "w=4&h=3&fit=cover&g=southwest"},
-           Row{"crop is cover", "fit=crop&h=630&w=1200", "w=1200&h=630&fit=cover"},
-           Row{"inside is the default", "w=4&h=3&fit=inside", "w=4&h=3"},
-           Row{"outside", "w=4&h=3&fit=outside", "w=4&h=3&fit=outside"},
-           Row{"default quality of webp", "q=85&fm=webp", "fm=webp"},
-           Row{"default quality of avif", "q=60&fm=avif", "fm=avif"},
-           Row{"default quality of jpeg", "q=85&fm=jpeg", "fm=jpeg"},
-           Row{"quality without a format", "q=85", "q=85"},
-           Row{"png has no quality", "q=30&fm=png", "fm=png"},
-           Row{"jpg is jpeg", "fm=jpg&q=84", "q=84&fm=jpeg"},
-           Row{"auto is no format", "w=5&fm=auto", "w=5"},
-           Row{"short colour", "bg=fA0&fm=webp", "bg=ffaa00&fm=webp"},
-           Row{"short colour with alpha", "w=4&h=3&fit=contain&bg=#fa08&fm=png",
-               "w=4&h=3&fit=contain&bg=ffaa0088&fm=png"},
-           Row{"opaque alpha", "bg=102030ff&fm=webp", "bg=102030&fm=webp"},
-           Row{"transparent is none", "bg=transparent&w=5", "w=5"},
-           Row{"alpha of nought is none", "bg=ff000000&w=5&fm=jpeg", "w=5&fm=jpeg"},
-           Row{"white is jpeg's default", "bg=fff&fm=jpeg", "fm=jpeg"},
-           Row{"white is not webp's default", "bg=fff&fm=webp", "bg=ffffff&fm=webp"},
-           Row{"translucent over white in jpeg", "bg=00000080&fm=jpeg", "bg=7f7f7f&fm=jpeg"},
-           Row{"translucent white in jpeg", "bg=ffffff80&fm=jpeg", "fm=jpeg"},
-           Row{"translucent without padding", "bg=00000080&fm=webp", "fm=webp"},
-           Row{"translucent, format unknown", "bg=00000080", "bg=00000080"},
-           Row{"enlarge", "w=9&enlarge=true", "w=9&enlarge=1"},
-           Row{"enlarge by one", "w=9&enlarge=1", "w=9&enlarge=1"},
-           Row{"not enlarged", "w=9&enlarge=false", "w=9"},
-           Row{"not enlarged by nought", "enlarge=0&w=9", "w=9"},
-           Row{"enlarge without a dimension", "enlarge=1", ""},
-           Row{"largest", "w=65535&h=65535", "w=65535&h=65535"},
-           Row{"largest by ratio", "w=6553&dpr=10", "w=65530"},
-       }) {
+struct CanonicalRow {
+  std::string_view name, given, text;
+};
+
+void expect_canonical(std::initializer_list<CanonicalRow> rows) {
+  for (const CanonicalRow& row : rows) {
     const auto recipe = parse_recipe(row.given);
     ASSERT_TRUE(recipe) << row.name << ": " << recipe.error().message;
     EXPECT_EQ(to_string(*recipe), row.text) << row.name;
@@ -75,9 +32,118 @@ TEST(Recipe, HasOneCanonicalText) {
   }
 }
 
+TEST(Recipe, HasOneCanonicalText) {
+  expect_canonical({
+      {"nothing", "", ""},
+      {"one dimension", "w=300", "w=300"},
+      {"comma for ampersand", "w=300,h=200", "w=300&h=200"},
+      {"fixed order", "fm=webp&h=2&w=1", "w=1&h=2&fm=webp"},
+      {"ratio multiplied in", "w=400&dpr=2", "w=800"},
+      {"ratio to the nearest pixel", "w=101&h=99&dpr=1.5", "w=152&h=149"},
+      {"ratio of many digits", "w=100&dpr=1.3312500715255737", "w=133"},
+      {"never less than a pixel", "w=1&dpr=0.1", "w=1"},
+      {"ratio without a dimension", "dpr=3", ""},
+      {"ratio of one", "dpr=1&w=7", "w=7"},
+      {"leading zeros", "w=0300", "w=300"},
+      {"fit without a box", "w=400&dpr=2&fit=cover", "w=800"},
+      {"gravity without cover", "w=4&h=3&fit=contain&g=north", "w=4&h=3&fit=contain"},
+      {"gravity of the middle", "w=4&h=3&fit=cover&g=center", "w=4&h=3&fit=cover"},
+      {"gravity kept", "g=southwest&w=4&h=3&fit=cover", "w=4&h=3&fit=cover&g=southwest"},
+      {"crop is cover", "fit=crop&h=630&w=1200", "w=1200&h=630&fit=cover"},
+      {"inside is the default", "w=4&h=3&fit=inside", "w=4&h=3"},
+      {"outside", "w=4&h=3&fit=outside", "w=4&h=3&fit=outside"},
+      {"default quality of webp", "q=85&fm=webp", "fm=webp"},
+      {"default quality of avif", "q=60&fm=avif", "fm=avif"},
+      {"default quality of jpeg", "q=85&fm=jpeg", "fm=jpeg"},
+      {"quality without a format", "q=85", "q=85"},
+      {"png has no quality", "q=30&fm=png", "fm=png"},
+      {"jpg is jpeg", "fm=jpg&q=84", "q=84&fm=jpeg"},
+      {"auto is no format", "w=5&fm=auto", "w=5"},
+      {"short colour", "bg=fA0&fm=webp", "bg=ffaa00&fm=webp"},
+      {"short colour with alpha", "w=4&h=3&fit=contain&bg=#fa08&fm=png",
+       "w=4&h=3&fit=contain&bg=ffaa0088&fm=png"},
+      {"opaque alpha", "bg=102030ff&fm=webp", "bg=102030&fm=webp"},
+      {"transparent is none", "bg=transparent&w=5", "w=5"},
+      {"alpha of nought is none", "bg=ff000000&w=5&fm=jpeg", "w=5&fm=jpeg"},
+      {"white is jpeg's default", "bg=fff&fm=jpeg", "fm=jpeg"},
+      {"white is not webp's default", "bg=fff&fm=webp", "bg=ffffff&fm=webp"},
+      {"translucent over white in jpeg", "bg=00000080&fm=jpeg", "bg=7f7f7f&fm=jpeg"},
+      {"translucent white in jpeg", "bg=ffffff80&fm=jpeg", "fm=jpeg"},
+      {"translucent without padding", "bg=00000080&fm=webp", "fm=webp"},
+      {"translucent, format unknown", "bg=00000080", "bg=00000080"},
+      {"enlarge", "w=9&enlarge=true", "w=9&enlarge=1"},
+      {"enlarge by one", "w=9&enlarge=1", "w=9&enlarge=1"},
+      {"not enlarged", "w=9&enlarge=false", "w=9"},
+      {"not enlarged by nought", "enlarge=0&w=9", "w=9"},
+      {"enlarge without a dimension", "enlarge=1", ""},
+      {"largest", "w=65535&h=65535", "w=65535&h=65535"},
+      {"largest by ratio", "w=6553&dpr=10", "w=65530"},
+  });
+}
+
+TEST(Recipe, HasOneCanonicalTextOfItsOperations) {
+  expect_canonical({
+      {"a point", "g=0.30:0.7&w=4&h=3&fit=cover", "w=4&h=3&fit=cover&g=0.3:0.7"},
+      {"a point without cover", "g=0.3:0.7&w=4", "w=4"},
+      {"attention", "w=4&h=3&fit=cover&g=attention", "w=4&h=3&fit=cover&g=attention"},
+      {"distorted", "w=4&h=3&fit=fill", "w=4&h=3&fit=fill"},
+      {"frame is page", "frame=3", "page=3"},
+      {"region", "crop=10:20:300:200", "crop=10:20:300:200"},
+      {"region in percent", "crop=10p:0p:50.50p:100p", "crop=10p:0p:50.5p:100p"},
+      {"region of everything", "crop=0p:0p:100p:100p", ""},
+      {"turned round", "rot=360", ""},
+      {"turned back", "rot=-90", "rot=270"},
+      {"degrees", "rot=12.50", "rot=12.5"},
+      {"mirrored", "flip=h", "flip=h"},
+      {"upside down", "flip=v", "rot=180&flip=h"},
+      {"upside down and turned", "flip=v&rot=180", "flip=h"},
+      {"both ways", "flip=hv", "rot=180"},
+      {"both ways and turned", "rot=180&flip=hv", ""},
+      {"without colour", "sat=-100", "tone=gray"},
+      {"gray has no saturation", "tone=gray&sat=20", "tone=gray"},
+      {"tones", "sat=-20&con=5&bri=-100", "bri=-100&con=5&sat=-20"},
+      {"no change", "bri=0&con=0&sat=0&blur=0&sharp=0&radius=0&pad=0&tone=color", ""},
+      {"blur by ratio", "blur=1.25&dpr=2&w=1", "w=2&blur=2.5"},
+      {"padding", "pad=1:2", "pad=1:2:1:2"},
+      {"even padding", "pad=5:5:5:5", "pad=5"},
+      {"padding by ratio", "pad=5&dpr=3", "pad=15"},
+      {"round", "radius=max&dpr=2", "radius=max"},
+      {"translucent padding", "pad=1&bg=00000080&fm=webp", "bg=00000080&pad=1&fm=webp"},
+      {"translucent corners of a turn", "rot=1&bg=00000080&fm=webp", "bg=00000080&rot=1&fm=webp"},
+      {"watermark",
+       "mark-w=25,mark-o=50,mark-x=4,dpr=2,mark=aaaaaaaaaaaaaaaaaaaaaaaaaa,mark-g="
+       "southeast",
+       "mark=aaaaaaaaaaaaaaaaaaaaaaaaaa&mark-o=50&mark-x=8"},
+      {"metadata", "meta=strip", ""},
+      {"metadata kept", "meta=keep&icc=keep", "meta=keep&icc=keep"},
+      {"gif carries neither", "meta=keep&icc=p3&fm=gif", "fm=gif"},
+      {"png is lossless", "lossless=1&fm=png&q=4", "fm=png"},
+      {"lossless has no quality", "lossless=1&fm=webp&q=4", "lossless=1&fm=webp"},
+      {"default quality of jxl", "q=80&fm=jxl", "fm=jxl"},
+      {"target size", "max_bytes=20000&fm=jpeg", "max_bytes=20000&fm=jpeg"},
+  });
+}
+
+struct RefusedRow {
+  std::string_view given;
+  std::string message;
+};
+
+void expect_refused(const std::vector<RefusedRow>& rows) {
+  for (const RefusedRow& row : rows) {
+    const auto recipe = parse_recipe(row.given);
+    ASSERT_FALSE(recipe) << row.given;
+    EXPECT_EQ(recipe.error().code, ErrorCode::bad_recipe) << row.given;
+    EXPECT_EQ(recipe.error().message, row.message);
+  }
+}
+
 TEST(Recipe, RefusesWhatItCannotReadInPlainWords) {
-  struct Row {
-    std::string_view given, message;
+  const auto unknown = [](std::string_view name) {
+    return "“" + std::string(name) +
+           "” is no parameter; allowed are w, h, fit, g, dpr, q, bg, enlarge, page, frame, trim, "
+           "crop, rot, flip, tone, bri, con, sat, blur, sharp, radius, pad, mark, mark-g, mark-w, "
+           "mark-o, mark-x, mark-y, meta, icc, lossless, max_bytes and fm.";
   };
   constexpr std::string_view number = "must be a whole number from 1 to 65535, not ";
   const auto width = [&](std::string_view value) {
@@ -90,48 +156,88 @@ TEST(Recipe, RefusesWhatItCannotReadInPlainWords) {
     EXPECT_EQ(recipe.error().code, ErrorCode::bad_recipe);
     EXPECT_EQ(recipe.error().message, width(value));
   }
-  for (const Row& row : {
-           Row{"h=none", "h must be a whole number from 1 to 65535, not “none”."},
-           Row{"q=0", "q must be a whole number from 1 to 100, not “0”."},
-           Row{"q=101", "q must be a whole number from 1 to 100, not “101”."},
-           Row{"dpr=0", "dpr must be a number from 0.1 to 10, not “0”."},
-           Row{"dpr=0.09", "dpr must be a number from 0.1 to 10, not “0.09”."},
-           Row{"dpr=10.01", "dpr must be a number from 0.1 to 10, not “10.01”."},
-           Row{"dpr=1e0", "dpr must be a number from 0.1 to 10, not “1e0”."},
-           Row{"dpr=.5", "dpr must be a number from 0.1 to 10, not “.5”."},
-           Row{"dpr=2.", "dpr must be a number from 0.1 to 10, not “2.”."},
-           Row{"dpr=nan", "dpr must be a number from 0.1 to 10, not “nan”."},
-           Row{"dpr=1.2.3", "dpr must be a number from 0.1 to 10, not “1.2.3”."},
-           Row{"w=6554&dpr=10", "w times dpr must be at most 65535 pixels, not 65540."},
-           Row{"dpr=2&h=40000", "h times dpr must be at most 65535 pixels, not 80000."},
-           Row{"fit=fill", "fit must be inside, outside, cover, crop or contain, not “fill”."},
-           Row{"g=top",
-               "g must be center, north, northeast, east, southeast, south, southwest, west or "
-               "northwest, not “top”."},
-           Row{"bg=12345",
-               "bg must be a colour as rgb, rrggbb or rrggbbaa in hexadecimal, or transparent, not "
-               "“12345”."},
-           Row{"bg=white",
-               "bg must be a colour as rgb, rrggbb or rrggbbaa in hexadecimal, or transparent, not "
-               "“white”."},
-           Row{"enlarge=yes", "enlarge must be 1, true, 0 or false, not “yes”."},
-           Row{"fm=gif", "fm must be jpeg, png, webp, avif or auto, not “gif”."},
-           Row{"w=1&w=1", "w is given twice."},
-           Row{"fm=auto&fm=webp", "fm is given twice."},
-           Row{"blur=3",
-               "“blur” is no parameter; allowed are w, h, fit, g, dpr, q, bg, enlarge and fm."},
-           Row{"W=3", "“W” is no parameter; allowed are w, h, fit, g, dpr, q, bg, enlarge and fm."},
-           Row{"=3", "“” is no parameter; allowed are w, h, fit, g, dpr, q, bg, enlarge and fm."},
-           Row{"thumb", "A recipe is parameters like w=300&fm=webp; “thumb” is none."},
-           Row{"w=1&", "A recipe is parameters like w=300&fm=webp; “” is none."},
-           Row{"&w=1", "A recipe is parameters like w=300&fm=webp; “” is none."},
-           Row{"w=\n\xff", "w must be a whole number from 1 to 65535, not “??”."},
-       }) {
-    const auto recipe = parse_recipe(row.given);
-    ASSERT_FALSE(recipe) << row.given;
-    EXPECT_EQ(recipe.error().code, ErrorCode::bad_recipe) << row.given;
-    EXPECT_EQ(recipe.error().message, row.message);
-  }
+  expect_refused(
+      {{"h=none", "h must be a whole number from 1 to 65535, not “none”."},
+       {"q=0", "q must be a whole number from 1 to 100, not “0”."},
+       {"q=101", "q must be a whole number from 1 to 100, not “101”."},
+       {"dpr=0", "dpr must be a number from 0.1 to 10, not “0”."},
+       {"dpr=0.09", "dpr must be a number from 0.1 to 10, not “0.09”."},
+       {"dpr=10.01", "dpr must be a number from 0.1 to 10, not “10.01”."},
+       {"dpr=1e0", "dpr must be a number from 0.1 to 10, not “1e0”."},
+       {"dpr=.5", "dpr must be a number from 0.1 to 10, not “.5”."},
+       {"dpr=2.", "dpr must be a number from 0.1 to 10, not “2.”."},
+       {"dpr=nan", "dpr must be a number from 0.1 to 10, not “nan”."},
+       {"dpr=1.2.3", "dpr must be a number from 0.1 to 10, not “1.2.3”."},
+       {"w=6554&dpr=10", "w times dpr must be at most 65535 pixels, not 65540."},
+       {"dpr=2&h=40000", "h times dpr must be at most 65535 pixels, not 80000."},
+       {"fit=scale", "fit must be inside, outside, cover, crop, contain or fill, not “scale”."},
+       {"bg=12345",
+        "bg must be a colour as rgb, rrggbb or rrggbbaa in hexadecimal, or transparent, not "
+        "“12345”."},
+       {"bg=white",
+        "bg must be a colour as rgb, rrggbb or rrggbbaa in hexadecimal, or transparent, not "
+        "“white”."},
+       {"enlarge=yes", "enlarge must be 1, true, 0 or false, not “yes”."},
+       {"fm=tiff", "fm must be jpeg, png, webp, avif, gif, jxl or auto, not “tiff”."},
+       {"w=1&w=1", "w is given twice."},
+       {"fm=auto&fm=webp", "fm is given twice."},
+       {"sepia=3", unknown("sepia")},
+       {"W=3", unknown("W")},
+       {"=3", unknown("")},
+       {"thumb", "A recipe is parameters like w=300&fm=webp; “thumb” is none."},
+       {"w=1&", "A recipe is parameters like w=300&fm=webp; “” is none."},
+       {"&w=1", "A recipe is parameters like w=300&fm=webp; “” is none."},
+       {"w=\n\xff", "w must be a whole number from 1 to 65535, not “??”."}});
+}
+
+TEST(Recipe, RefusesOperationsThatItCannotReadInPlainWords) {
+  const std::string gravities =
+      "g must be center, north, northeast, east, southeast, south, southwest, west, northwest, "
+      "attention, entropy or a point such as 0.3:0.7, not ";
+  const std::string region =
+      "crop must be left:top:width:height in pixels, such as 10:20:300:200, or in percent, such as "
+      "5p:5p:90p:90p, not ";
+  const std::string padding =
+      "pad must be 1, 2 or 4 numbers of pixels (all; vertical:horizontal; "
+      "top:right:bottom:left), each from 0 to 8192, not ";
+  expect_refused(
+      {{"g=top", gravities + "“top”."},
+       {"g=0.5", gravities + "“0.5”."},
+       {"g=0.5:1.1", gravities + "“0.5:1.1”."},
+       {"g=0.5:0.5:0.5", gravities + "“0.5:0.5:0.5”."},
+       {"g=focal", gravities + "“focal”."},
+       {"page=0", "page must be a whole number from 1 to 1000000, not “0”."},
+       {"page=1&page=1", "page is given twice."},
+       {"trim=255", "trim must be a whole number from 0 to 254, not “255”."},
+       {"crop=1:2:3", region + "“1:2:3”."},
+       {"crop=1:2:3:0", region + "“1:2:3:0”."},
+       {"crop=1:2:3:4:5", region + "“1:2:3:4:5”."},
+       {"crop=1p:2:3p:4p", region + "“1p:2:3p:4p”."},
+       {"crop=0p:0p:101p:100p", region + "“0p:0p:101p:100p”."},
+       {"rot=361", "rot must be degrees from -360 to 360, not “361”."},
+       {"rot=--90", "rot must be degrees from -360 to 360, not “--90”."},
+       {"flip=x", "flip must be h, v or hv, not “x”."},
+       {"tone=sepia", "tone must be color, gray or bitonal, not “sepia”."},
+       {"bri=101", "bri must be a whole number from -100 to 100, not “101”."},
+       {"con=-101", "con must be a whole number from -100 to 100, not “-101”."},
+       {"sat=", "sat must be a whole number from -100 to 100, not “”."},
+       {"blur=250.1", "blur must be a number from 0 to 250, not “250.1”."},
+       {"sharp=21", "sharp must be a number from 0 to 20, not “21”."},
+       {"radius=9000",
+        "radius must be a whole number of pixels from 0 to 8192, or max, not “9000”."},
+       {"pad=1:2:3", padding + "“1:2:3”."},
+       {"pad=9000", padding + "“9000”."},
+       {"mark=thumb", "mark must be an asset's id, not “thumb”."},
+       {"mark-w=5", "mark-w needs mark, the watermark's asset."},
+       {"mark-g=attention",
+        "mark-g must be center, north, northeast, east, southeast, south, southwest, west "
+        "or northwest, not “attention”."},
+       {"meta=yes", "meta must be strip or keep, not “yes”."},
+       {"icc=cmyk", "icc must be srgb, p3 or keep, not “cmyk”."},
+       {"lossless=1&fm=jpeg", "lossless needs webp, avif, jxl or png; JPEG cannot be."},
+       {"lossless=1&max_bytes=5000&fm=webp",
+        "lossless and max_bytes exclude each other: only quality makes room."},
+       {"max_bytes=99", "max_bytes must be a whole number from 100 to 1073741824, not “99”."}});
 }
 
 TEST(Recipe, LongValuesAreCutInMessages) {
@@ -140,20 +246,58 @@ TEST(Recipe, LongValuesAreCutInMessages) {
   EXPECT_LT(recipe.error().message.size(), 200U);
 }
 
+void add_operations(Recipe& recipe, const auto& below) {
+  const auto maybe = [&](std::uint64_t bound) { return below(3) == 0 ? below(bound) : 0; };
+  recipe.page = static_cast<std::uint32_t>(maybe(100));
+  if (below(3) == 0) recipe.trim = static_cast<std::uint8_t>(below(255));
+  recipe.region.is_relative = below(2) == 0;
+  for (auto* side :
+       {&recipe.region.left, &recipe.region.top, &recipe.region.width, &recipe.region.height})
+    *side = static_cast<std::uint32_t>(1 + below(10'000));
+  if (below(2) == 0) recipe.region = {};
+  recipe.mirror = below(2) == 0;
+  recipe.rotation = static_cast<std::uint16_t>(maybe(36'000));
+  recipe.tone = static_cast<Tone>(maybe(3));
+  for (auto* percent : {&recipe.brightness, &recipe.contrast, &recipe.saturation})
+    *percent = static_cast<std::int8_t>(static_cast<int>(below(201)) - 100);
+  recipe.blur = static_cast<std::uint16_t>(maybe(blur_max + 1));
+  recipe.sharpen = static_cast<std::uint16_t>(maybe(sharpen_max + 1));
+  recipe.corner_radius =
+      below(9) == 0 ? radius_max : static_cast<std::uint16_t>(maybe(padding_max + 1));
+  const auto side = [&] { return static_cast<std::uint16_t>(maybe(9)); };
+  recipe.padding = {side(), side(), side(), side()};
+  if (below(3) == 0)
+    recipe.watermark = Watermark{AssetId::parse("abcdefghijklmnopqrstuvwxyz").value(),
+                                 static_cast<Gravity>(below(9)),
+                                 static_cast<std::uint8_t>(1 + below(100)),
+                                 static_cast<std::uint8_t>(1 + below(100)),
+                                 side(),
+                                 side()};
+  recipe.keep_metadata = below(2) == 0;
+  recipe.profile = static_cast<ColorProfile>(below(3));
+  if (below(4) == 0)
+    recipe.bytes_max = static_cast<std::uint32_t>(bytes_max_min + below(1'000'000));
+  else
+    recipe.lossless = below(2) == 0 && recipe.format != ImageFormat::jpeg;
+}
+
 Recipe random_recipe(std::mt19937_64& random) {
   const auto below = [&](std::uint64_t bound) { return random() % bound; };
   Recipe recipe;
   if (below(4) != 0) recipe.width = static_cast<std::uint32_t>(1 + below(dimension_max));
   if (below(3) != 0) recipe.height = static_cast<std::uint32_t>(1 + below(dimension_max));
-  recipe.fit = static_cast<Fit>(below(4));
-  recipe.gravity = static_cast<Gravity>(below(9));
+  recipe.fit = static_cast<Fit>(below(5));
+  recipe.gravity = static_cast<Gravity>(below(12));
+  const auto part = [&] { return static_cast<std::uint16_t>(below(10'001)); };
+  recipe.focus = {part(), part()};
   recipe.quality = static_cast<std::uint8_t>(below(101));
   recipe.enlarge = below(2) == 0;
-  if (below(5) != 0) recipe.format = static_cast<ImageFormat>(below(4));
+  if (below(5) != 0) recipe.format = static_cast<ImageFormat>(below(image_formats.size()));
   if (below(2) == 0) {
     const auto byte = [&] { return static_cast<std::uint8_t>(below(3) == 0 ? 255 : below(256)); };
     recipe.background = Color{byte(), byte(), byte(), byte()};
   }
+  if (below(2) == 0) add_operations(recipe, below);
   return recipe;
 }
 
@@ -185,8 +329,7 @@ TEST(Recipe, VersionChangesWithRecipeAndWithRenderer) {
 }
 
 TEST(ImageFormat, NamesAgree) {
-  for (const auto format :
-       {ImageFormat::jpeg, ImageFormat::png, ImageFormat::webp, ImageFormat::avif}) {
+  for (const auto format : image_formats) {
     EXPECT_EQ(parse_image_format(to_string(format)), format);
     EXPECT_EQ(parse_image_format(extension_of(format)), format);
     EXPECT_EQ(format_of_media_type(media_type_of(format)), format);
@@ -232,9 +375,9 @@ TEST(Accept, ChoosesAsBrowsersAndOthersMeanIt) {
            Row{"only jpeg, alpha", "image/jpeg", png, true, png},
            Row{"only commas", ",,;,", jpeg, false, jpeg},
        })
-    EXPECT_EQ(negotiate_format(row.accept, row.original, row.has_alpha), row.chosen)
+    EXPECT_EQ(negotiate_format(row.accept, {row.original, row.has_alpha}), row.chosen)
         << row.name << " chose "
-        << to_string(negotiate_format(row.accept, row.original, row.has_alpha));
+        << to_string(negotiate_format(row.accept, {row.original, row.has_alpha}));
 }
 
 }  // namespace

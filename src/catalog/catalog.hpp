@@ -69,6 +69,10 @@ class AssetCatalog {
   /// illegal_transition otherwise. Durable.
   virtual Result<void> retry_inspection(const AssetId& id) = 0;
 
+  /// What every crop keeps that is told nothing else; nothing forgets it. asset_not_found. Durable.
+  virtual Result<void> set_focal_point(const AssetId& id,
+                                       const std::optional<FocalPoint>& point) = 0;
+
   /// Begins to purge a DELETED asset's original: raises the epoch; false where it is not DELETED
   /// (any more). The bytes may be removed between the two calls. Both check the fence of the expire
   /// job (lease_lost): a worker that slept must not end its successor's purge. Durable, both.

@@ -145,10 +145,18 @@ CREATE INDEX asset_deleted ON asset (updated_at) WHERE state = 'DELETED';
 ALTER TABLE variant ADD COLUMN accesses {integer} NOT NULL DEFAULT 0;
 )sql";
 
+constexpr std::string_view picture_schema = R"sql(
+-- The point that every crop keeps, in ten-thousandths of the upright picture's sides.
+ALTER TABLE asset ADD COLUMN focal_x {integer};
+ALTER TABLE asset ADD COLUMN focal_y {integer};
+ALTER TABLE media ADD COLUMN has_gain_map {integer} NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
     Migration{"deletions by time, counts of accesses", shared_schema},
+    Migration{"focal points, gain maps", picture_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

@@ -30,7 +30,8 @@ struct AssetRow {
   AssetState state = AssetState::ingested;
   MediaInfo media;  // meaningful from METADATA_READY on
   std::optional<Proof> proof;
-  std::string failure_code;  // METADATA_FAILED only
+  std::optional<FocalPoint> focal_point;  // what every crop keeps, where somebody has said so
+  std::string failure_code;               // METADATA_FAILED only
   std::string failure_message;
   Timestamp created_at{};
   Timestamp updated_at{};

@@ -31,13 +31,13 @@ Result<void> add_media(Transaction& tx, std::int64_t no, const MediaInfo& media,
   TRY_VOID(tx.db.execute(
       "INSERT INTO media (asset_no, media_type, renderable, width, height, orientation, "
       "bits_per_channel, channels, has_alpha, pages, color_space, icc_profile, placeholder, "
-      "proof_key, proof_bytes, proof_width, proof_height, metadata_json) VALUES "
-      "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+      "proof_key, proof_bytes, proof_width, proof_height, metadata_json, has_gain_map) VALUES "
+      "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
       {no, media.media_type, media.renderable, media.width, media.height, media.orientation,
        media.bits_per_channel, media.channels, media.has_alpha, media.pages, media.color_space,
        media.icc_profile, media.placeholder, proof ? Value(proof->blob_key) : none,
        proof ? Value(proof->bytes) : none, proof ? Value(proof->width) : none,
-       proof ? Value(proof->height) : none, media.metadata_json}));
+       proof ? Value(proof->height) : none, media.metadata_json, media.has_gain_map}));
   return {};
 }
 
@@ -141,6 +141,18 @@ Result<void> SqlCatalog::fail_inspection(const JobLease& lease, const AssetId& i
     TRY_VOID(require_lease(tx, lease));
     TRY_VOID(move_asset(tx, *head, AssetState::metadata_failed, &reason));
     return remove_job(tx, lease.job_id);
+  });
+}
+
+Result<void> SqlCatalog::set_focal_point(const AssetId& id,
+                                         const std::optional<FocalPoint>& point) {
+  return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
+    TRY(const auto head, hold_asset(tx, id, Hold::update));
+    const Value none(nullptr);
+    TRY_VOID(tx.db.execute("UPDATE asset SET focal_x = $1, focal_y = $2 WHERE asset_no = $3",
+                           {point ? Value(std::int64_t{point->x}) : none,
+                            point ? Value(std::int64_t{point->y}) : none, head.no}));
+    return {};
   });
 }
 

@@ -40,6 +40,7 @@ class SqlCatalog final : public Catalog {
   Result<void> fail_inspection(const JobLease& lease, const AssetId& id,
                                const Error& reason) override;
   Result<void> retry_inspection(const AssetId& id) override;
+  Result<void> set_focal_point(const AssetId& id, const std::optional<FocalPoint>& point) override;
   Result<bool> begin_purge(const JobLease& lease, const AssetId& id) override;
   Result<void> finish_purge(const JobLease& lease, const AssetId& id) override;
   Result<bool> adopt_orphan(const Digest& digest, std::uint64_t bytes) override;

@@ -16,12 +16,23 @@ MediaInfo read_media(Columns& columns) {
   media.bits_per_channel = columns.integer<std::uint8_t>();
   media.channels = columns.integer<std::uint8_t>();
   media.has_alpha = columns.flag();
+  media.has_gain_map = columns.flag();
   media.pages = columns.integer<std::uint32_t>();
   media.color_space = columns.text();
   media.icc_profile = columns.text();
   media.placeholder = columns.text();
   media.metadata_json = columns.text();
   return media;
+}
+
+std::optional<FocalPoint> read_focal_point(Columns& columns) {
+  if (columns.null()) {
+    columns.skip(2);
+    return std::nullopt;
+  }
+  const auto x = columns.integer<std::uint16_t>();
+  const auto y = columns.integer<std::uint16_t>();
+  return FocalPoint{x, y};
 }
 
 Proof read_proof(Columns& columns) {
@@ -52,6 +63,7 @@ Result<NumberedAsset> read_numbered_asset(const Row& row) {
                                    .state = {},
                                    .media = {},
                                    .proof = std::nullopt,
+                                   .focal_point = std::nullopt,
                                    .failure_code = {},
                                    .failure_message = {},
                                    .created_at = {},
@@ -63,6 +75,7 @@ Result<NumberedAsset> read_numbered_asset(const Row& row) {
   asset.row.failure_message = columns.text();
   asset.row.created_at = columns.time();
   asset.row.updated_at = columns.time();
+  asset.row.focal_point = read_focal_point(columns);
   if (columns.null()) return asset;
   asset.row.media = read_media(columns);
   if (!columns.null()) asset.row.proof = read_proof(columns);

@@ -13,8 +13,9 @@ namespace calotype {
 /// Of "asset a LEFT JOIN media m": see `asset_source`.
 inline constexpr std::string_view asset_columns =
     "a.asset_no, a.id, a.digest, a.bytes, a.state, a.failure_code, a.failure_message, "
-    "a.created_at, a.updated_at, m.media_type, m.renderable, m.width, m.height, m.orientation, "
-    "m.bits_per_channel, m.channels, m.has_alpha, m.pages, m.color_space, m.icc_profile, "
+    "a.created_at, a.updated_at, a.focal_x, a.focal_y, "
+    "m.media_type, m.renderable, m.width, m.height, m.orientation, m.bits_per_channel, "
+    "m.channels, m.has_alpha, m.has_gain_map, m.pages, m.color_space, m.icc_profile, "
     "m.placeholder, m.metadata_json, m.proof_key, m.proof_bytes, m.proof_width, m.proof_height";
 inline constexpr std::string_view asset_source = "asset a LEFT JOIN media m USING (asset_no)";
 struct NumberedAsset {

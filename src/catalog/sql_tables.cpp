@@ -23,7 +23,9 @@ constexpr std::array asset_cells = {TableColumn{"asset_no"},
                                     TableColumn{"created_at"},
                                     TableColumn{"updated_at"},
                                     TableColumn{"failure_code", CellType::text},
-                                    TableColumn{"failure_message", CellType::text}};
+                                    TableColumn{"failure_message", CellType::text},
+                                    TableColumn{"focal_x"},
+                                    TableColumn{"focal_y"}};
 constexpr std::array media_cells = {TableColumn{"asset_no"},
                                     TableColumn{"media_type", CellType::text},
                                     TableColumn{"renderable"},
@@ -41,7 +43,8 @@ constexpr std::array media_cells = {TableColumn{"asset_no"},
                                     TableColumn{"proof_bytes"},
                                     TableColumn{"proof_width"},
                                     TableColumn{"proof_height"},
-                                    TableColumn{"metadata_json", CellType::text}};
+                                    TableColumn{"metadata_json", CellType::text},
+                                    TableColumn{"has_gain_map"}};
 constexpr std::array upload_cells = {TableColumn{"asset_no"},
                                      TableColumn{"id", CellType::text},
                                      TableColumn{"file_name", CellType::text},

@@ -68,6 +68,8 @@ RenderSettings render_settings(const Settings& settings) {
   render.limits.output_side_max =
       static_cast<std::uint32_t>(settings.whole("render.output_side_max"));
   render.limits.output_pixels_max = settings.whole("render.output_pixels_max");
+  render.limits.frames_max = static_cast<std::uint32_t>(settings.whole("render.frames_max"));
+  render.limits.animation_pixels_max = settings.whole("render.animation_pixels_max");
   return render;
 }
 

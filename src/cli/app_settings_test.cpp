@@ -30,6 +30,8 @@ TEST(AppSettings, DefaultsAreThoseOfTheRooms) {
   EXPECT_EQ(app.render.limits.input_pixels_max, rooms.render.limits.input_pixels_max);
   EXPECT_EQ(app.render.limits.output_side_max, rooms.render.limits.output_side_max);
   EXPECT_EQ(app.render.limits.output_pixels_max, rooms.render.limits.output_pixels_max);
+  EXPECT_EQ(app.render.limits.frames_max, rooms.render.limits.frames_max);
+  EXPECT_EQ(app.render.limits.animation_pixels_max, rooms.render.limits.animation_pixels_max);
   EXPECT_EQ(app.ingest.bytes_max, rooms.ingest.bytes_max);
   EXPECT_EQ(app.deliver.wait_max, rooms.deliver.wait_max);
   EXPECT_EQ(app.deliver.renders_waiting_max, rooms.deliver.renders_waiting_max);

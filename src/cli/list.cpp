@@ -9,7 +9,7 @@
 namespace calotype {
 namespace {
 
-constexpr std::uint32_t page_max = 1000;
+constexpr std::uint32_t listed_max = 1000;
 
 std::string file_name_of(const json::value& asset) {
   const auto& uploads = array_field(asset, "uploads");
@@ -42,7 +42,7 @@ Result<void> run(const ListCommand& command, Session& session) {
   std::string cursor = command.cursor;
   do {
     std::string target =
-        "/v1/assets?limit=" + std::to_string(command.all ? page_max : command.limit);
+        "/v1/assets?limit=" + std::to_string(command.all ? listed_max : command.limit);
     if (!cursor.empty()) target += "&cursor=" + escape_segment(cursor);
     if (!command.state.empty()) target += "&state=" + escape_segment(command.state);
     TRY(const json::value page, ask(session, {.target = target}));

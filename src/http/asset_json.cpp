@@ -49,6 +49,7 @@ void add_media(json::object& object, const MediaInfo& media) {
   object["height"] = media.height;
   object["orientation"] = media.orientation;
   object["has_alpha"] = media.has_alpha;
+  object["has_gain_map"] = media.has_gain_map;
   object["pages"] = media.pages;
   object["color_space"] = media.color_space;
   object["icc_profile"] = media.icc_profile;
@@ -56,10 +57,15 @@ void add_media(json::object& object, const MediaInfo& media) {
   object["placeholder"] = media.placeholder;
 }
 
+json::object focal_point_json(const FocalPoint& point) {
+  const auto share = [](std::uint16_t part) { return part / double{FocalPoint::whole}; };
+  return {{"x", share(point.x)}, {"y", share(point.y)}};
+}
+
 json::object preset_urls(const Site& site, const AssetRow& asset) {
   json::object urls;
   for (const auto& [name, recipe] : site.services.presets.all())
-    urls[name] = site.preset_url(asset.id, name, recipe);
+    urls[name] = site.preset_url(asset, name, recipe);
   return urls;
 }
 
@@ -103,6 +109,8 @@ json::object asset_json(const Site& site, const AssetRow& asset,
                       {"bytes", asset.bytes},
                       {"state", to_string(asset.state)}};
   if (is_ready(asset)) add_media(object, asset.media);
+  object["focal_point"] = nullptr;
+  if (const auto& point = asset.focal_point) object["focal_point"] = focal_point_json(*point);
   object["failure"] = nullptr;
   if (asset.state == AssetState::metadata_failed)
     object["failure"] =
@@ -168,7 +176,7 @@ Response recorded_response(const Site& site, const Recorded& recorded) {
   json::value url = nullptr;
   const Recipe* thumb = site.services.presets.find("thumb");
   if (!recorded.created && thumb != nullptr && is_ready(asset) && asset.media.renderable)
-    url = site.preset_url(asset.id, "thumb", *thumb);
+    url = site.preset_url(asset, "thumb", *thumb);
   const json::object object{
       {"id", asset.id.text()},          {"status", recorded.created ? "PENDING" : "EXISTING"},
       {"url", std::move(url)},          {"sha256", asset.digest.hex()},

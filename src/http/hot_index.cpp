@@ -124,7 +124,7 @@ const HotEntry* HotView::find(std::string_view target, std::string_view accept) 
   if (!trusted_) return nullptr;
   const HotEntry* entry = find_exactly(target);
   if (entry == nullptr || !entry->varies) return entry;
-  const ImageFormat format = negotiate_format(accept, entry->original_format, entry->has_alpha);
+  const ImageFormat format = negotiate_format(accept, entry->carried);
   return find_exactly(hot_variant_key(target, format));
 }
 

@@ -42,8 +42,7 @@ struct HotEntry {
   Representation representation;  // its body is a MemorySlice
   std::string head;               // all that follows Date in the head of a plain 200
   bool varies = false;            // no bytes: look for hot_variant_key(target, format)
-  std::optional<ImageFormat> original_format;
-  bool has_alpha = false;
+  Carried carried;                // what the negotiation needs to know then
 
   const SharedBytes& bytes() const { return std::get<MemorySlice>(representation.body).bytes; }
   std::uint64_t cost() const;

@@ -75,7 +75,7 @@ TEST(HotIndex, NegotiatesWhatVaries) {
   HotView view(index);
   auto marker = std::make_shared<HotEntry>("/a", VariantKey{asset("asset"), "a", "v"});
   marker->varies = true;
-  marker->original_format = ImageFormat::jpeg;
+  marker->carried.original = ImageFormat::jpeg;
   index.insert(marker, index.epoch());
   index.insert(entry(hot_variant_key("/a", ImageFormat::webp), 10), index.epoch());
   index.insert(entry(hot_variant_key("/a", ImageFormat::jpeg), 20), index.epoch());

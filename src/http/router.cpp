@@ -31,6 +31,9 @@ constexpr Route table[] = {
     {get, "/v1/assets/{id}/variants", Access::read, "variants", list_variants},
     {get, "/v1/assets/{id}/original", Access::read, "original", get_original},
     {post, "/v1/assets/{id}/retry", Access::write, "retry_asset", retry_asset},
+    {put, "/v1/assets/{id}/focal-point", Access::write, "set_focal_point", set_focal_point},
+    {remove, "/v1/assets/{id}/focal-point", Access::write, "forget_focal_point",
+     forget_focal_point},
     {get, "/v1/jobs", Access::admin, "jobs", list_jobs},
     {post, "/v1/jobs/{id}/retry", Access::admin, "retry_job", retry_job},
     {get, "/v1/keys", Access::admin, "keys", list_keys},
@@ -139,10 +142,12 @@ std::string Site::public_url(std::string_view target) const {
                                     : std::string(target);
 }
 
-std::string Site::preset_url(const AssetId& id, std::string_view name, const Recipe& recipe) const {
+std::string Site::preset_url(const AssetRow& asset, std::string_view name,
+                             const Recipe& recipe) const {
   if (recipe.format)
-    return public_url(variant_path(id.text(), name, recipe, services.deliver.version_of(recipe)));
-  return public_url("/v/" + id.text() + "/" + std::string(name) + ".auto");
+    return public_url(variant_path(asset.id.text(), name, recipe,
+                                   services.deliver.version_of(settled_for(asset, recipe))));
+  return public_url("/v/" + asset.id.text() + "/" + std::string(name) + ".auto");
 }
 
 Answer refuse(const Error& error) {

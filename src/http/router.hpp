@@ -56,6 +56,9 @@ Answer get_original(const Site& site, const Exchange& exchange);
 Answer delete_asset(const Site& site, const Exchange& exchange);
 Answer delete_upload(const Site& site, const Exchange& exchange);
 Answer retry_asset(const Site& site, const Exchange& exchange);
+// focal_point_routes.cpp
+Answer set_focal_point(const Site& site, const Exchange& exchange);
+Answer forget_focal_point(const Site& site, const Exchange& exchange);
 // upload_routes.cpp
 Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchange& exchange);
 Answer record_known(const Site& site, const Exchange& exchange);

@@ -60,16 +60,15 @@ std::string hot_head(const std::vector<std::string>& origins, const Representati
 }
 
 void keep_hot(const Site& site, std::string_view target, const Picture& picture, const Found& found,
-              std::string_view cache_control, std::uint64_t epoch) {
+              const Wish& wish, std::uint64_t epoch) {
   if (!picture.bytes) return;
   auto entry = std::make_shared<HotEntry>(std::string(target), picture.row.key);
-  entry->representation = represent(picture, found.varies, cache_control, true);
+  entry->representation = represent(picture, found.varies, wish.cache_control, true);
   entry->head = hot_head(site.settings.cors_origins, entry->representation);
   if (found.varies) {
     auto marker = std::make_shared<HotEntry>(std::string(target), picture.row.key);
     marker->varies = true;
-    marker->original_format = format_of_media_type(found.media.media_type);
-    marker->has_alpha = found.media.has_alpha;
+    marker->carried = carried_by(found.media, wish.recipe);
     site.hot.insert(std::move(marker), epoch);
     entry->target = hot_variant_key(target, *found.recipe.format);
   }
@@ -91,7 +90,7 @@ Answer deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
                  found = Found{std::move(looked_up->media), looked_up->recipe, looked_up->varies}](
                     const Result<Picture>& picture) -> Response {
     if (!picture) return failed(picture.error());
-    if (wish.keep_hot) keep_hot(site, head.target, *picture, found, wish.cache_control, epoch);
+    if (wish.keep_hot) keep_hot(site, head.target, *picture, found, wish, epoch);
     return respond_with(represent(*picture, found.varies, wish.cache_control, !picture->rendered),
                         head);
   };
@@ -135,9 +134,10 @@ Result<void> choose_format(const Exchange& exchange, VariantName& name) {
   if (format == nullptr) return {};
   const auto parsed = parse_image_format(*format);
   if (!parsed && *format != "auto")
-    return fail(ErrorCode::bad_recipe, std::format("format is jpg, png, webp, avif or auto, not "
-                                                   "“{}”.",
-                                                   *format));
+    return fail(ErrorCode::bad_recipe,
+                std::format("format is jpg, png, webp, avif, gif, jxl or auto, not "
+                            "“{}”.",
+                            *format));
   name.recipe = with_format(name.recipe, parsed);
   name.negotiate = !parsed;
   return {};
@@ -165,13 +165,19 @@ Answer get_variant(const Site& site, const Exchange& exchange) {
   if (!id) return failed(id.error());
   const auto name = parse_variant_segment(exchange.arguments[1], site.services.presets);
   if (!name) return failed(name.error());
-  if (name->version != site.services.deliver.version_of(name->recipe)) {
+  Recipe wanted = name->recipe;
+  if (depends_on_asset(wanted)) {
+    const auto asset = find_asset(site, exchange.arguments[0]);
+    if (!asset) return failed(asset.error());
+    wanted = settled_for(*asset, wanted);
+  }
+  if (name->version != site.services.deliver.version_of(wanted)) {
     if (name->negotiate) return redirect_negotiated(site, exchange, *id, *name);
     if (const auto asset = find_asset(site, exchange.arguments[0]); !asset)
       return failed(asset.error());
     return redirect(site,
                     variant_path(id->text(), preset_or_none(site, *name), name->recipe,
-                                 site.services.deliver.version_of(name->recipe)),
+                                 site.services.deliver.version_of(wanted)),
                     false);
   }
   return deliver(site, exchange,
@@ -187,12 +193,14 @@ Answer get_imgix(const Site& site, const Exchange& exchange) {
   if (!id) return failed(id.error());
   const auto request = parse_imgix(exchange.head.query());
   if (!request) return failed(request.error());
+  // This URL stays when the focal point moves, which another server may do without a word.
+  const bool may_move = follows_focal_point(request->recipe) && site.services.catalog.is_shared();
   return deliver(site, exchange,
                  {.id = *id,
                   .recipe = request->recipe,
                   .negotiate = request->negotiate,
                   .cache_control = cache_a_day,
-                  .keep_hot = true});
+                  .keep_hot = !may_move});
 }
 
 Answer resolve_variant(const Site& site, const Exchange& exchange) {

@@ -88,9 +88,10 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   Recipe asked = recipe;
   asked.format = format_for(asset->media, wanted);
   asked = canonical(asked);
+  const Recipe meant = settled_for(*asset, asked);
   Lookup found{.media = asset->media,
-               .recipe = asked,
-               .key = {id, to_string(asked), version_of(asked)},
+               .recipe = meant,
+               .key = {id, to_string(meant), version_of(meant)},
                .varies = negotiate && !recipe.format,
                .picture = std::nullopt,
                .order = std::nullopt};
@@ -116,8 +117,21 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
     TRY_VOID(catalog_.drop_variant(found.key));
   }
   TRY(const RenderPlan plan, plan_render(found.recipe, asset->media, asset->proof, limits_));
-  found.order = RenderOrder{*std::move(asset), asked, found.key, plan};
+  std::optional<AssetRow> watermark;
+  if (meant.watermark) {
+    TRY(watermark, find_watermark(meant.watermark->asset));
+  }
+  found.order = RenderOrder{*std::move(asset), asked, std::move(watermark), found.key, plan};
   return found;
+}
+
+Result<AssetRow> Deliver::find_watermark(const AssetId& id) {
+  TRY(auto asset, catalog_.find_asset(id));
+  if (!asset || deletions_.is_outdated(*asset))
+    return fail(ErrorCode::asset_not_found,
+                std::format("No asset is the watermark {}.", id.text()));
+  TRY_VOID(check_renderable(*asset));
+  return *std::move(asset);
 }
 
 /// What another server, or this one in a former life, has found out.
@@ -210,29 +224,35 @@ Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& le
                               : BlobKey::original(order.asset.digest);
   require(key.has_value(), "a proof's blob key is well-formed");
   TRY(const Blob source, blobs_.open(*key));
+  std::optional<SourceBytes> overlay;
+  if (order.watermark) {
+    TRY(const Blob mark, blobs_.open(BlobKey::original(order.watermark->digest)));
+    overlay = SourceBytes{mark.file, mark.bytes};
+  }
   auto made = renderers_.render({.batch_key = key->text(),
                                  .source = {source.file, source.bytes},
+                                 .overlay = std::move(overlay),
                                  .plan = order.plan,
                                  .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
                                  .render_class = RenderClass::waiting,
                                  .deadline = began + settings_.wait_max},
                                 stop);
   if (!made) return std::unexpected(as_seen_from_outside(std::move(made).error()));
-  std::string bytes = *std::move(made);
+  RenderedPicture rendered = *std::move(made);
   render_duration_.observe(std::chrono::steady_clock::now() - began);
   const Timestamp now = clock_.now();
   VariantRow row{.key = order.key,
                  .blob_key = {},
-                 .digest = Sha256::of(as_bytes(bytes)),
-                 .bytes = bytes.size(),
-                 .width = order.plan.output_width,
-                 .height = order.plan.output_height,
+                 .digest = Sha256::of(as_bytes(rendered.bytes)),
+                 .bytes = rendered.bytes.size(),
+                 .width = rendered.width,
+                 .height = rendered.height,
                  .media_type = std::string(media_type_of(order.plan.format)),
                  .created_at = now,
                  .last_access_at = now};
   row.blob_key = BlobKey::variant(row.digest, new_id(now)).text();
   Picture picture{.row = std::move(row),
-                  .bytes = std::make_shared<const std::string>(std::move(bytes)),
+                  .bytes = std::make_shared<const std::string>(std::move(rendered.bytes)),
                   .blob = std::nullopt,
                   .rendered = true};
   store_behind(order, lease, picture);

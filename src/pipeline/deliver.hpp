@@ -22,6 +22,7 @@
 #include "pipeline/accesses.hpp"
 #include "pipeline/deletions.hpp"
 #include "pipeline/known_variants.hpp"
+#include "pipeline/settled_recipe.hpp"
 #include "pipeline/variant_leases.hpp"
 #include "render/renderer_pool.hpp"
 
@@ -57,6 +58,7 @@ struct Picture {
 struct RenderOrder {
   AssetRow asset;
   Recipe asked;  // canonical, with its format
+  std::optional<AssetRow> watermark;
   VariantKey key;
   RenderPlan plan;
 };
@@ -99,7 +101,7 @@ class Deliver {
   /// The asset was deleted through this server: nothing remembered of it is used from now on.
   void forget(const AssetId& id);
 
-  /// 8 characters; part of every variant's URL.
+  /// 8 characters; part of every variant's URL. Of a recipe as it is settled for its asset.
   std::string version_of(const Recipe& recipe) const;
 
  private:
@@ -108,6 +110,7 @@ class Deliver {
   Result<Picture> make(const RenderOrder& order, const std::stop_token& stop);
   Result<Picture> render(const RenderOrder& order, const VariantLease& lease,
                          const std::stop_token& stop);
+  Result<AssetRow> find_watermark(const AssetId& id);
   Result<Picture> open_stored(const VariantRow& row);
   void store_behind(const RenderOrder& order, const VariantLease& lease, const Picture& picture);
   Result<void> store(const VariantLease& lease, const VariantRow& row, const std::string& bytes);

@@ -42,9 +42,9 @@ MediaInfo media_of(const Resolution& found) {
 
 ImageFormat format_for(const MediaInfo& original, const Wanted& wanted) {
   if (wanted.recipe.format) return *wanted.recipe.format;
-  const auto own = format_of_media_type(original.media_type);
-  if (wanted.negotiate) return negotiate_format(wanted.accept, own, original.has_alpha);
-  return own.value_or(original.has_alpha ? ImageFormat::png : ImageFormat::jpeg);
+  const Carried carried = carried_by(original, wanted.recipe);
+  if (wanted.negotiate) return negotiate_format(wanted.accept, carried);
+  return carried.original.value_or(carried.has_alpha ? ImageFormat::png : ImageFormat::jpeg);
 }
 
 KnownVariants::KnownVariants(ResolutionCache& cache, Deletions& deletions, const Clock& clock,
@@ -61,6 +61,7 @@ std::string KnownVariants::name_of(const Recipe& asked) const {
 }
 
 std::optional<KnownVariants::Known> KnownVariants::find(const AssetId& id, const Wanted& wanted) {
+  if (follows_focal_point(wanted.recipe)) return std::nullopt;
   const std::vector<Recipe> recipes = recipes_meant(wanted.recipe);
   std::vector<std::string> names;
   names.reserve(recipes.size());
@@ -82,6 +83,7 @@ std::optional<KnownVariants::Known> KnownVariants::find(const AssetId& id, const
 
 void KnownVariants::remember(const Recipe& asked, const VariantRow& row, const MediaInfo& original,
                              Timestamp known_at) {
+  if (follows_focal_point(asked)) return;
   cache_.put(row.key.asset_id.text(), name_of(asked),
              {.recipe = row.key.recipe,
               .version = row.key.version,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a request for a variant resolves to, as far as the shared cache knows and what it knows can
 // be relied upon. An entry counts only where nothing has happened since it was made that it does
-// not know of: see Deletions. That its blob is still there is for the reader to find out.
+// not know of: see Deletions. That its blob is still there is for the reader to find out. What
+// follows the asset's focal point, which may move at any time, is never remembered.
 #pragma once
 
 #include <functional>

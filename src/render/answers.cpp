@@ -111,6 +111,7 @@ Result<Inspection> read_inspection(const UniqueFd& output, const wire::Inspected
   media.metadata_json = cut(rest, answer.metadata_bytes);
   media.renderable = (answer.flags & wire::flag_renderable) != 0;
   media.has_alpha = (answer.flags & wire::flag_alpha) != 0;
+  media.has_gain_map = (answer.flags & wire::flag_gain_map) != 0;
   media.width = answer.width;
   media.height = answer.height;
   media.pages = answer.pages;
@@ -152,6 +153,11 @@ Error error_of(const wire::Failed& answer, std::string_view text) {
       return limit("render.output_bytes_max");
     case wire::Status::process_memory_max:
       return limit("render.process_memory_max");
+    case wire::Status::bytes_target_missed:
+      return make(ErrorCode::limit_exceeded,
+                  std::format("max_bytes cannot be kept: {}.", printable(text)));
+    case wire::Status::region_outside:
+      return make(ErrorCode::bad_recipe, "crop lies outside of the picture.");
     case wire::Status::sandbox_unavailable:
       return make(ErrorCode::sandbox_unavailable, printable(text));
     case wire::Status::refused:

@@ -37,7 +37,7 @@ void expect_serves(RendererPool& pool) {
   const auto picture =
       pool.render(request_for(source_of(jpeg_of(scene(40, 30))), 20, 15), std::stop_token());
   ASSERT_TRUE(picture.has_value()) << describe(picture.error());
-  EXPECT_LT(difference(decoded(*picture), decoded(encode_png(scene(20, 15)).value())), 30);
+  EXPECT_LT(difference(decoded(picture->bytes), decoded(encode_png(scene(20, 15)).value())), 30);
 }
 
 struct FaultRow {

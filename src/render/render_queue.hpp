@@ -36,7 +36,7 @@ struct RenderTask {
   UniqueFd output;
   std::condition_variable finished;
   std::optional<Error> error;
-  std::string picture;
+  RenderedPicture picture;
   std::optional<Inspection> inspection;
 
   /// Lower is sooner.

@@ -171,8 +171,8 @@ Result<void> RendererPool::State::run(const TaskPtr& task, const std::stop_token
   return {};
 }
 
-Result<std::string> RendererPool::render(const RenderRequest& request,
-                                         const std::stop_token& stop) {
+Result<RenderedPicture> RendererPool::render(const RenderRequest& request,
+                                             const std::stop_token& stop) {
   const auto task = std::make_shared<RenderTask>();
   task->request = request;
   TRY_VOID(state_->run(task, stop));

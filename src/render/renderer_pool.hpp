@@ -57,10 +57,17 @@ struct SourceBytes {
 struct RenderRequest {
   std::string batch_key;  // the same key means the same source bytes
   SourceBytes source;
+  std::optional<SourceBytes> overlay;  // the plan's watermark
   RenderPlan plan;
   std::uint64_t estimated_bytes = 0;
   RenderClass render_class = RenderClass::waiting;
   std::chrono::steady_clock::time_point deadline;
+};
+
+struct RenderedPicture {
+  std::string bytes;
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
 };
 
 struct ProofPicture {
@@ -98,7 +105,7 @@ class RendererPool {
   /// The encoded bytes. not_renderable (with the decoder's reason), limit_exceeded (naming the
   /// setting), renderer_failed (crash), overloaded (queue full, or the deadline out of reach),
   /// timeout, cancelled.
-  Result<std::string> render(const RenderRequest& request, const std::stop_token& stop);
+  Result<RenderedPicture> render(const RenderRequest& request, const std::stop_token& stop);
 
   /// What the bytes are. Bytes that are no image we decode are no error: renderable is false. A
   /// damaged image is not_renderable; otherwise as render.

@@ -267,6 +267,9 @@ Result<void> RendererSlot::hand_over() {
   if (task_->inspects)
     return wire::send(process_->socket(), wire::Kind::inspect, wire::Inspect{task_->id}, {},
                       task_->output.get());
+  if (const auto& overlay = task_->request.overlay)
+    TRY_VOID(wire::send(process_->socket(), wire::Kind::overlay, wire::Source{overlay->bytes}, {},
+                        overlay->file->get()));
   return wire::send(process_->socket(), wire::Kind::output,
                     wire::to_wire(task_->id, task_->request.plan), {}, task_->output.get());
 }
@@ -325,9 +328,13 @@ bool RendererSlot::take_answer(const wire::Message& message) {
   } else {
     const auto answer = message.body_as<wire::Made>();
     if (!answer || message.kind() != wire::Kind::made || answer->id != task_->id) return false;
+    const std::uint32_t side_max = std::max(shared_.settings.limits.output_side_max, 1U);
+    if (answer->width == 0 || answer->height == 0 || answer->width > side_max ||
+        answer->height > side_max)
+      return false;
     auto bytes = read_output(task_->output, answer->bytes, shared_.settings.output_bytes_max);
     if (!bytes) return false;
-    task_->picture = std::move(*bytes);
+    task_->picture = {std::move(*bytes), answer->width, answer->height};
   }
   finish_task(std::nullopt);
   return true;

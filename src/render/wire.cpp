@@ -9,54 +9,6 @@
 
 namespace calotype::wire {
 
-Output to_wire(std::uint64_t id, const RenderPlan& plan) {
-  return {.id = id,
-          .scaled_width = plan.scaled_width,
-          .scaled_height = plan.scaled_height,
-          .left = plan.left,
-          .top = plan.top,
-          .kept_width = plan.kept_width,
-          .kept_height = plan.kept_height,
-          .output_width = plan.output_width,
-          .output_height = plan.output_height,
-          .format = std::to_underlying(plan.format),
-          .quality = plan.quality,
-          .flatten = plan.flatten,
-          .from_proof = plan.source == RenderSource::proof,
-          .red = plan.background.red,
-          .green = plan.background.green,
-          .blue = plan.background.blue,
-          .alpha = plan.background.alpha};
-}
-
-std::optional<RenderPlan> from_wire(const Output& output) {
-  const auto inside = [](std::uint32_t start, std::uint32_t length, std::uint32_t whole) {
-    return length > 0 && length <= whole && start <= whole - length;
-  };
-  if (!inside(output.left, output.kept_width, output.scaled_width) ||
-      !inside(output.top, output.kept_height, output.scaled_height) ||
-      !inside(0, output.kept_width, output.output_width) ||
-      !inside(0, output.kept_height, output.output_height))
-    return std::nullopt;
-  if (output.format > std::to_underlying(ImageFormat::avif) || output.quality > 100)
-    return std::nullopt;
-  RenderPlan plan;
-  plan.source = output.from_proof != 0 ? RenderSource::proof : RenderSource::original;
-  plan.scaled_width = output.scaled_width;
-  plan.scaled_height = output.scaled_height;
-  plan.left = output.left;
-  plan.top = output.top;
-  plan.kept_width = output.kept_width;
-  plan.kept_height = output.kept_height;
-  plan.output_width = output.output_width;
-  plan.output_height = output.output_height;
-  plan.format = static_cast<ImageFormat>(output.format);
-  plan.quality = output.quality;
-  plan.flatten = output.flatten != 0;
-  plan.background = {output.red, output.green, output.blue, output.alpha};
-  return plan;
-}
-
 Result<void> send_bytes(int socket, Kind kind, ByteSpan body, std::string_view text, int fd) {
   text = text.substr(0, text_bytes_max);
   Header header{magic, protocol_version, kind, static_cast<std::uint32_t>(body.size()),

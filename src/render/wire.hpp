@@ -9,8 +9,9 @@
 //   configure {sandbox, limits}     →     (each codec exercised, then sealed)
 //                                   ←     ready "libvips 8.16.1 …"      or  failed "no Landlock"
 //   source {bytes} + descriptor     →     (replaces the source before)
+//   overlay {bytes} + descriptor    →     (for the output that follows: its watermark)
 //   output {id, plan} + memfd       →     (of the source in hand)
-//                                   ←     made {id, bytes}              or  failed {id, status}
+//                                   ←     made {id, bytes, size}        or  failed {id, status}
 //                                   text
 //   inspect {id} + memfd            →
 //                                   ←     inspected {id, …}             or  failed
@@ -32,7 +33,7 @@
 namespace calotype::wire {
 
 inline constexpr std::uint32_t magic = 0x43'41'4c'52;  // "CALR"
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 inline constexpr std::size_t message_bytes_max = 4'096;
 inline constexpr std::size_t text_bytes_max = 1'024;
 
@@ -44,6 +45,7 @@ inline constexpr int exit_out_of_memory = 77;
 enum class Kind : std::uint16_t {
   configure = 1,
   source,
+  overlay,
   output,
   inspect,
   release,  // from the server
@@ -61,6 +63,8 @@ enum class Status : std::uint32_t {
   output_side_max,
   output_bytes_max,
   process_memory_max,
+  bytes_target_missed,  // the recipe's max_bytes
+  region_outside,       // of the page or of what is left within its borders
   sandbox_unavailable,  // answers configure only
   refused,              // the server's message made no sense: a defect
 };
@@ -85,6 +89,7 @@ struct Source {
   std::uint64_t bytes;
 };
 
+/// RenderPlan, field by field.
 struct Output {
   std::uint64_t id;
   std::uint32_t scaled_width, scaled_height;
@@ -92,6 +97,20 @@ struct Output {
   std::uint32_t output_width, output_height;
   std::uint8_t format, quality, flatten, from_proof;
   std::uint8_t red, green, blue, alpha;
+  std::uint32_t page, frames;
+  std::uint32_t region_left, region_top, region_width, region_height;
+  std::uint32_t box_width, box_height;
+  std::uint32_t bytes_max;
+  std::uint16_t focus_x, focus_y;
+  std::uint16_t rotation, blur, sharpen, corner_radius;
+  std::uint16_t padding_top, padding_right, padding_bottom, padding_left;
+  std::uint16_t mark_margin_x, mark_margin_y;
+  std::uint8_t region_is_relative, trims, trim, fit, gravity, enlarge;
+  std::uint8_t mirror, tone;
+  std::int8_t brightness, contrast, saturation;
+  std::uint8_t has_watermark, mark_gravity, mark_width_percent, mark_opacity_percent;
+  std::uint8_t keep_metadata, profile, lossless, keeps_gain_map;
+  std::uint8_t reserved[1];
 };
 
 struct Inspect {
@@ -101,6 +120,7 @@ struct Inspect {
 struct Made {
   std::uint64_t id;
   std::uint64_t bytes;
+  std::uint32_t width, height;
 };
 
 /// The texts and the proof stand one after another in the output, in the order of their lengths.
@@ -112,7 +132,8 @@ struct Inspected {
   std::uint32_t width, height, pages;
   std::uint8_t orientation, bits_per_channel, channels, flags;  // flags: below
 };
-inline constexpr std::uint8_t flag_renderable = 1, flag_alpha = 2, flag_proof = 4;
+inline constexpr std::uint8_t flag_renderable = 1, flag_alpha = 2, flag_proof = 4,
+                              flag_gain_map = 8;
 
 struct Failed {
   std::uint64_t id;

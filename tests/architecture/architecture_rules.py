@@ -125,6 +125,7 @@ LIBRARIES = {
     "vips": ({"render/renderer"}, "decoders are never mapped into the server"),
     "exiv2": ({"render/renderer"}, "decoders are never mapped into the server"),
     "magic.h": ({"render/renderer"}, "decoders are never mapped into the server"),
+    "fontconfig": ({"render/renderer"}, "decoders are never mapped into the server"),
     "libheif": ({"render/renderer"}, "decoders are never mapped into the server"),
     "webp": ({"render/renderer"}, "decoders are never mapped into the server"),
     "jpeglib.h": ({"render/renderer"}, "decoders are never mapped into the server"),

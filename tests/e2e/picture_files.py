@@ -16,7 +16,8 @@ from PIL import Image
 CHECKOUT = Path(__file__).resolve().parents[2]
 CORPUS = CHECKOUT.parent / "shared/corpus"
 HAS_CORPUS = CORPUS.is_dir()
-ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
+ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif",
+           "image/gif": "gif", "image/jxl": "jxl"}
 
 
 def corpus(pattern):
@@ -66,7 +67,7 @@ def converted(content, ending, operation="copy", *arguments):
 
 def decoded(content, media_type=None):
     """Any of our formats as a Pillow picture, RGB or RGBA."""
-    if media_type == "image/avif" or content[4:12] == b"ftypavif":
+    if media_type in ("image/avif", "image/jxl") or content[4:12] == b"ftypavif":
         content = converted(content, "png")
     picture = Image.open(io.BytesIO(content))
     return picture.convert("RGBA" if "A" in picture.getbands() else "RGB")

@@ -103,7 +103,7 @@ def mismatch(contract, schema, value):
     if "enum" in schema and value not in schema["enum"]:
         return f"{value!r} is none of {schema['enum']}"
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
-             "null": type(None)}
+             "number": float, "null": type(None)}
     wanted = schema.get("type", [])
     wanted = [wanted] if isinstance(wanted, str) else wanted
     if wanted and type(value) not in [kinds[kind] for kind in wanted]:
@@ -152,6 +152,7 @@ def operations():
             "POST /v1/assets", "GET /v1/assets", "HEAD /v1/assets/{id}", "GET /v1/assets/{id}",
             "POST /v1/assets/{id}/uploads", "GET /v1/assets/{id}/events",
             "GET /v1/assets/{id}/variants", "GET /v1/assets/{id}/original",
+            "PUT /v1/assets/{id}/focal-point", "DELETE /v1/assets/{id}/focal-point",
             "POST /v1/assets/{id}/retry", "GET /v1/jobs", "POST /v1/jobs/{id}/retry",
             "GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{id}", "GET /healthz", "GET /readyz",
             "GET /metrics", "GET /openapi.json", "DELETE /v1/assets/{id}/uploads/{upload}",

@@ -194,7 +194,7 @@ Result<std::optional<ImageFormat>> read_format(std::string_view value) {
   // pjpg is a way of encoding a JPEG, not another picture.
   if (value == "pjpg") return ImageFormat::jpeg;
   if (const auto format = parse_image_format(value)) return format;
-  return refuse("fm", one_of({"jpg", "pjpg", "png", "webp", "avif"}), value);
+  return refuse("fm", one_of({"jpg", "pjpg", "png", "webp", "avif", "gif", "jxl"}), value);
 }
 
 }  // namespace

@@ -63,8 +63,8 @@ Result<VariantName> parse_variant_segment(std::string_view segment, const Preset
   const auto format = parse_image_format(ending);
   if (!format && ending != "auto")
     return fail(ErrorCode::bad_recipe,
-                "A variant's name ends in .jpg, .png, .webp, .avif or .auto; " + in_quotes(text) +
-                    " does not.");
+                "A variant's name ends in .jpg, .png, .webp, .avif, .gif, .jxl or .auto; " +
+                    in_quotes(text) + " does not.");
   rest = rest.substr(0, last);
 
   VariantName variant;

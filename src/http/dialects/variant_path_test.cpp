@@ -72,10 +72,10 @@ TEST(VariantPath, RefusesNamingWhatIsWrong) {
   };
   const auto presets = PresetTable::with_defaults();
   const auto ending = [](std::string_view text) {
-    return "A variant's name ends in .jpg, .png, .webp, .avif or .auto; “" + std::string(text) +
-           "” does not.";
+    return "A variant's name ends in .jpg, .png, .webp, .avif, .gif, .jxl or .auto; “" +
+           std::string(text) + "” does not.";
   };
-  for (const auto* text : {"", "thumb", "thumb.gif", "thumb.", "w=1", "w=100&dpr=1.5", "webp"})
+  for (const auto* text : {"", "thumb", "thumb.bmp", "thumb.", "w=1", "w=100&dpr=1.5", "webp"})
     EXPECT_EQ(parse_variant_segment(text, presets).error().message, ending(text)) << text;
   constexpr std::string_view presets_there =
       " is no preset; there are desktop, mobile, original-size, social, thumb, or give parameters "
@@ -122,10 +122,12 @@ TEST(VariantPath, WhatIsBuiltIsReadBackAsTheSame) {
     recipe.width = static_cast<std::uint32_t>(random() % 3 == 0 ? 0 : 1 + random() % 9'000);
     recipe.height = static_cast<std::uint32_t>(random() % 3 == 0 ? 0 : 1 + random() % 9'000);
     recipe.fit = static_cast<Fit>(random() % 4);
-    recipe.gravity = static_cast<Gravity>(random() % 9);
+    recipe.gravity = static_cast<Gravity>(random() % 12);
+    recipe.rotation = static_cast<std::uint16_t>(random() % 3 == 0 ? random() % 36'000 : 0);
+    recipe.blur = static_cast<std::uint16_t>(random() % 3 == 0 ? random() % 9'000 : 0);
     recipe.quality = static_cast<std::uint8_t>(random() % 101);
     recipe.enlarge = random() % 2 == 0;
-    recipe.format = static_cast<ImageFormat>(random() % 4);
+    recipe.format = static_cast<ImageFormat>(random() % 6);
     if (random() % 2 == 0)
       recipe.background = Color{0, static_cast<std::uint8_t>(random() % 256), 7,
                                 static_cast<std::uint8_t>(random() % 256)};

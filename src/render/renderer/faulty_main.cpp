@@ -97,13 +97,13 @@ void write_without_end(const Victim& victim) {
                    wire::Failed{victim.id, wire::Status::output_bytes_max, 0}, "");
 }
 void forge_huge(const Victim& victim) {
-  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id, 1ULL << 50});
+  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id, 1ULL << 50, 1, 1});
 }
 void forge_short(const Victim& victim) {
-  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id, 100'000});
+  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id, 100'000, 1, 1});
 }
 void forge_other(const Victim& victim) {
-  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id + 12'345, 0});
+  (void)wire::send(victim.socket, wire::Kind::made, wire::Made{victim.id + 12'345, 0, 1, 1});
 }
 void forge_inspection(const Victim& victim) {
   wire::Inspected answer{};

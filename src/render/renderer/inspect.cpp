@@ -52,6 +52,7 @@ MediaInfo media_of(const OriginalFacts& facts) {
   media.bits_per_channel = facts.bits_per_channel;
   media.channels = facts.channels;
   media.has_alpha = facts.has_alpha;
+  media.has_gain_map = facts.gain_map.has_value();
   media.pages = facts.pages;
   media.color_space = facts.color_space;
   if (!facts.icc_profile.empty()) media.icc_profile = describe_profile(facts.icc_profile);

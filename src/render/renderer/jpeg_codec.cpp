@@ -136,7 +136,9 @@ struct Writer {
   Writer& operator=(const Writer&) = delete;
 };
 
-bool write(Writer& writer, const Bitmap& picture, int quality, bool full_chroma) {
+enum class Channels : std::uint8_t { half_chroma, full_chroma, gray };
+
+bool write(Writer& writer, const Bitmap& picture, int quality, Channels channels) {
   if (setjmp(writer.sink.jump) != 0) return false;
   jpeg_compress_struct& codec = writer.codec;
   jpeg_create_compress(&codec);
@@ -148,7 +150,8 @@ bool write(Writer& writer, const Bitmap& picture, int quality, bool full_chroma)
   jpeg_set_defaults(&codec);
   jpeg_set_quality(&codec, quality, TRUE);
   codec.optimize_coding = TRUE;
-  if (full_chroma) {
+  if (channels == Channels::gray) jpeg_set_colorspace(&codec, JCS_GRAYSCALE);
+  if (channels == Channels::full_chroma) {
     codec.comp_info[0].h_samp_factor = 1;
     codec.comp_info[0].v_samp_factor = 1;
   }
@@ -193,11 +196,23 @@ Outcome<Bitmap> decode_jpeg(Bytes bytes, int eighths) {
   return picture;
 }
 
-Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma) {
+namespace {
+
+Outcome<std::string> encode_as(const Bitmap& picture, int quality, Channels channels) {
   Writer writer;
-  if (!write(writer, picture, quality, full_chroma))
+  if (!write(writer, picture, quality, channels))
     return failed(wire::Status::refused, writer.sink.text);
   return std::string(reinterpret_cast<const char*>(writer.buffer), writer.length);
+}
+
+}  // namespace
+
+Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma) {
+  return encode_as(picture, quality, full_chroma ? Channels::full_chroma : Channels::half_chroma);
+}
+
+Outcome<std::string> encode_gray_jpeg(const Bitmap& picture, int quality) {
+  return encode_as(picture, quality, Channels::gray);
 }
 
 }  // namespace calotype

@@ -30,6 +30,9 @@ Outcome<Bitmap> decode_jpeg(Bytes bytes, int eighths);
 /// `full_chroma`: 4:4:4 instead of 4:2:0. The alpha is not looked at.
 Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma);
 
+/// One channel: the picture is gray already.
+Outcome<std::string> encode_gray_jpeg(const Bitmap& picture, int quality);
+
 /// EXIF's orientation in the TIFF structure that an Exif block carries; 1 where there is none that
 /// makes sense.
 int orientation_of_exif(Bytes tiff);

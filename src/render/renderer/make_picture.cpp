@@ -10,30 +10,43 @@ Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quali
   switch (format) {
     case ImageFormat::jpeg:
       return encode_jpeg(picture, quality, false);
-    case ImageFormat::png:
-      return encode_png(picture);
     case ImageFormat::webp:
       return encode_webp(picture, quality);
+    case ImageFormat::png:
+      return encode_png(picture);
     case ImageFormat::avif:
-      return encode_avif(picture, quality);
+    case ImageFormat::gif:
+    case ImageFormat::jxl:
+      return encode_still(picture, {.format = format, .quality = quality, .icc_profile = {}});
   }
   return failed(wire::Status::refused, "no such format");
 }
 
-Outcome<std::string> make_picture(Original& original, const RenderPlan& plan) {
+bool is_usual(const RenderPlan& plan) {
+  return plan.page == 0 && plan.frames == 1 && plan.region.width == 0 && !plan.trim &&
+         plan.effects == Effects{} && !plan.keep_metadata && plan.profile == ColorProfile::srgb &&
+         !plan.lossless && plan.bytes_max == 0 && !plan.keeps_gain_map &&
+         plan.box.gravity != Gravity::attention && plan.box.gravity != Gravity::entropy;
+}
+
+Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan, Original* mark) {
+  if (!is_usual(plan)) return make_special_picture(original, plan, mark);
   const Size scaled_size{plan.scaled_width, plan.scaled_height};
   const Size kept{plan.kept_width, plan.kept_height};
   const Size canvas{plan.output_width, plan.output_height};
+  const auto encoded = [&](const Bitmap& picture) -> Outcome<MadePicture> {
+    TRY(std::string bytes, encode(picture, plan.format, plan.quality));
+    return MadePicture{std::move(bytes), {picture.width(), picture.height()}};
+  };
   TRY(const Bitmap* scaled, original.scaled(scaled_size));
   const bool keeps_alpha = has_alpha_channel(plan.format);
   const bool flattens = scaled->has_alpha() && (plan.flatten || !keeps_alpha);
-  if (kept == scaled_size && canvas == kept && !flattens)
-    return encode(*scaled, plan.format, plan.quality);
+  if (kept == scaled_size && canvas == kept && !flattens) return encoded(*scaled);
   Bitmap picture = crop(*scaled, plan.left, plan.top, kept);
   if (flattens) flatten(picture, plan.background, keeps_alpha);
   if (canvas != kept) picture = set_on_canvas(picture, canvas, plan.background);
   if (picture.has_alpha() && !keeps_alpha) flatten(picture, Color{}, false);
-  return encode(picture, plan.format, plan.quality);
+  return encoded(picture);
 }
 
 }  // namespace calotype

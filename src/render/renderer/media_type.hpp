@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "render/renderer/picture.hpp"
 
@@ -12,6 +13,9 @@ namespace calotype {
 
 /// By our own rules only; no library, any thread.
 std::optional<std::string> sniff_media_type(Bytes bytes);
+
+/// Whether the type is one that sniff_media_type gives to cameras' raw files.
+bool is_camera_raw(std::string_view media_type);
 
 /// Loads libmagic's database; before the sandbox.
 bool start_media_types();

@@ -182,6 +182,8 @@ constexpr Refusal refused_calls[] = {
     {SCMP_SYS(readlink), EACCES},
     {SCMP_SYS(readlinkat), EACCES},
     {SCMP_SYS(getcwd), EACCES},
+    {SCMP_SYS(getpeername), ENOTSOCK},
+    {SCMP_SYS(getsockname), ENOTSOCK},
     {SCMP_SYS(clone3), ENOSYS},
     {SCMP_SYS(ioctl), ENOTTY},
     {SCMP_SYS(unlink), EACCES},
@@ -213,6 +215,10 @@ int add_conditional_rules(scmp_filter_ctx filter) {
                              SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(PR_SET_VMA)));
   failed |= seccomp_rule_add(filter, allow, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
   failed |= seccomp_rule_add(filter, allow, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD));
+  // Fonts are handed out as duplicates of descriptors that are open (fonts.cpp).
+  failed |=
+      seccomp_rule_add(filter, allow, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+  failed |= seccomp_rule_add(filter, allow, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_SETFD));
   // Limits are read, never set.
   failed |= seccomp_rule_add(filter, allow, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
   if constexpr (sanitized) {
@@ -292,6 +298,15 @@ void limit_resources(const SealLimits& limits) {
   set_limit(RLIMIT_MSGQUEUE, 0);
   // The server watches resident memory; this wall stands a little further out and stops the sudden.
   if (!sanitized) set_limit(RLIMIT_DATA, limits.memory_max + limits.memory_max / 4);
+}
+
+/// Decoders tell standard error what they think of a file, which is whoever sent it to write into
+/// the server's log. What is worth knowing is told over the socket.
+void silence() {
+  if (sanitized) return;
+  const UniqueFd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (nowhere) ::dup2(nowhere.get(), fd);
 }
 
 std::expected<void, std::string> seal() {

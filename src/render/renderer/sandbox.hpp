@@ -22,6 +22,8 @@ struct SealLimits {
 void settle_in();
 /// Resource limits: with and without a sandbox.
 void limit_resources(const SealLimits& limits);
+/// Nobody reads what libraries say of a file from here on.
+void silence();
 /// Both walls, or in plain words what this machine lacks.
 std::expected<void, std::string> seal();
 /// The first wall alone: Landlock, no capabilities and no_new_privs, on every thread.

@@ -81,7 +81,9 @@ class Session {
  private:
   bool take(wire::Message message);
   void make(const wire::Output& output, const UniqueFd& fd);
-  Outcome<std::string> picture_for(const wire::Output& output);
+  Outcome<MadePicture> picture_for(const wire::Output& output);
+  Outcome<void> open_original(const ReadAs& as);
+  Outcome<Original> open_overlay() const;
   void inspect(std::uint64_t id, const UniqueFd& output);
   Outcome<void> write_inspection(wire::Inspected answer, const Inspection& inspection, int fd);
   bool call_hook(std::uint64_t id, int fd);
@@ -96,7 +98,9 @@ class Session {
   const DecoderHook hook_;
   const wire::Configure settings_;
   std::optional<MappedSource> source_;
-  std::optional<Original> original_;  // refers to source_
+  std::optional<MappedSource> overlay_;  // for the next output alone
+  std::optional<Original> original_;     // refers to source_
+  ReadAs read_as_;                       // how original_ was opened
   std::optional<Failure> open_failure_;
 };
 
@@ -115,14 +119,22 @@ bool Session::take(wire::Message message) {
       if (!body || !message.fd) return false;
       original_.reset();
       open_failure_.reset();
+      read_as_ = {};
       source_ = MappedSource::map(message.fd.get(), body->bytes);
       if (!source_) open_failure_ = Failure{wire::Status::refused, "the source cannot be mapped"};
+      return true;
+    }
+    case wire::Kind::overlay: {
+      const auto body = message.body_as<wire::Source>();
+      if (!body || !message.fd) return false;
+      overlay_ = MappedSource::map(message.fd.get(), body->bytes);
       return true;
     }
     case wire::Kind::output: {
       const auto body = message.body_as<wire::Output>();
       if (!body || !message.fd) return false;
       make(*body, message.fd);
+      overlay_.reset();
       return true;
     }
     case wire::Kind::inspect: {
@@ -145,22 +157,38 @@ bool Session::call_hook(std::uint64_t id, int fd) {
          hook_.before_decode(source_->bytes(), wire::socket_fd, id, fd);
 }
 
-Outcome<std::string> Session::picture_for(const wire::Output& output) {
+/// The one in hand serves unless another page or other colours are wanted of it.
+Outcome<void> Session::open_original(const ReadAs& as) {
+  if (original_ && read_as_ == as) return {};
+  if (!original_ && open_failure_ && read_as_ == as) return std::unexpected(*open_failure_);
+  original_.reset();
+  read_as_ = as;
+  auto opened = Original::open(source_->bytes(), settings_.input_pixels_max, as);
+  if (opened)
+    original_ = std::move(*opened);
+  else
+    open_failure_ = opened.error();
+  if (!original_) return std::unexpected(*open_failure_);
+  return {};
+}
+
+Outcome<Original> Session::open_overlay() const {
+  if (!overlay_) return failed(wire::Status::refused, "no watermark");
+  return Original::open(overlay_->bytes(), settings_.input_pixels_max);
+}
+
+Outcome<MadePicture> Session::picture_for(const wire::Output& output) {
   const auto plan = wire::from_wire(output);
   if (!plan) return failed(wire::Status::refused, "a plan that makes no sense");
   const std::uint32_t side_max = settings_.output_side_max;
-  if (plan->output_width > side_max || plan->output_height > side_max)
+  const PictureSize finished = finished_size(*plan);
+  if (finished.width > side_max || finished.height > side_max)
     return failed(wire::Status::output_side_max, "");
   if (!source_) return failed(wire::Status::refused, "no source");
-  if (!original_ && !open_failure_) {
-    auto opened = Original::open(source_->bytes(), settings_.input_pixels_max);
-    if (opened)
-      original_ = std::move(*opened);
-    else
-      open_failure_ = opened.error();
-  }
-  if (open_failure_) return std::unexpected(*open_failure_);
-  return make_picture(*original_, *plan);
+  TRY_VOID(open_original({plan->page, plan->profile}));
+  if (!plan->effects.has_watermark) return make_picture(*original_, *plan);
+  TRY(Original mark, open_overlay());
+  return make_picture(*original_, *plan, &mark);
 }
 
 void Session::make(const wire::Output& output, const UniqueFd& fd) {
@@ -168,10 +196,13 @@ void Session::make(const wire::Output& output, const UniqueFd& fd) {
   if (call_hook(id, fd.get())) return;
   const auto picture = picture_for(output);
   if (!picture) return answer_failure(id, picture.error());
+  const std::uint32_t side_max = settings_.output_side_max;
+  if (picture->size.width > side_max || picture->size.height > side_max)
+    return answer_failure(id, {wire::Status::output_side_max, ""});
   std::uint64_t length = 0;
-  if (const auto written = write_all(fd.get(), *picture, length); !written)
+  if (const auto written = write_all(fd.get(), picture->bytes, length); !written)
     return answer_failure(id, written.error());
-  answer(wire::Kind::made, wire::Made{id, length});
+  answer(wire::Kind::made, wire::Made{id, length, picture->size.width, picture->size.height});
 }
 
 void Session::inspect(std::uint64_t id, const UniqueFd& output) {
@@ -211,9 +242,9 @@ Outcome<void> Session::write_inspection(wire::Inspected body, const Inspection& 
   body.orientation = media.orientation;
   body.bits_per_channel = media.bits_per_channel;
   body.channels = media.channels;
-  body.flags = static_cast<std::uint8_t>((media.renderable ? wire::flag_renderable : 0) |
-                                         (media.has_alpha ? wire::flag_alpha : 0) |
-                                         (inspection.proof ? wire::flag_proof : 0));
+  body.flags = static_cast<std::uint8_t>(
+      (media.renderable ? wire::flag_renderable : 0) | (media.has_alpha ? wire::flag_alpha : 0) |
+      (media.has_gain_map ? wire::flag_gain_map : 0) | (inspection.proof ? wire::flag_proof : 0));
   answer(wire::Kind::inspected, body);
   return {};
 }
@@ -235,6 +266,7 @@ int run_renderer(const DecoderHook& hook) {
   if (const std::string problem = start_libraries(); !problem.empty())
     return refuse_to_start(wire::Status::refused, problem);
   limit_resources({settings->process_memory_max, settings->output_bytes_max});
+  silence();
   if (settings->sandbox != 0) {
     if (const auto sealed = seal(); !sealed)
       return refuse_to_start(wire::Status::sandbox_unavailable, sealed.error());

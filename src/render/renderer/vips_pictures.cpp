@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/renderer/vips_pictures.hpp"
 
-#include <libheif/heif.h>
-
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <format>
-#include <ranges>
 #include <string_view>
-#include <vips/vips8>
 
-#include "render/renderer/sandbox.hpp"
+#include "render/renderer/own_decoders.hpp"
+#include "render/renderer/vips_bridge.hpp"
+#include "render/renderer/vips_color.hpp"
 
 namespace calotype {
 namespace {
@@ -18,51 +18,97 @@ using vips::VError;
 using vips::VImage;
 
 constexpr std::uint64_t kept_bytes_max = 96 << 20;
+constexpr double pdf_dots_per_inch = 150;  // of a page's own size
+constexpr double svg_dots_per_inch = 72;   // at which libvips takes a unit for a pixel
 
-std::unexpected<Failure> failure_of(const VError& error) {
-  // A line for each part that noticed; the seeks are the loader's own soundings.
-  std::string text;
-  for (const auto line : std::views::split(std::string_view(error.what()), '\n')) {
-    const std::string_view said(line);
-    if (said.empty() || said.contains("bad seek") || text.contains(said)) continue;
-    text += text.empty() ? "" : "; ";
-    text += said;
-  }
-  vips_error_clear();
-  const bool memory = text.contains("out of memory") || text.contains("OutOfMemory") ||
-                      text.contains("Memory allocation");
-  return failed(memory ? wire::Status::process_memory_max : wire::Status::damaged, text);
-}
+struct Loading {
+  Bytes bytes;
+  SourceFormat format = SourceFormat::png;
+  std::uint32_t page = 0;
+  double share = 1;         // of the size; the loader may give more
+  bool all_frames = false;  // one below the other
+};
 
-VipsBlob* blob_of(Bytes bytes) {
-  return vips_blob_new(nullptr, bytes.data(), bytes.size());
-}
-
-/// Sequential: each picture is read once from top to bottom, so that it need not be whole in
-/// memory.
-VImage load(Bytes bytes, ImageFormat format, double share) {
-  VipsBlob* blob = blob_of(bytes);
+vips::VOption* options_of(const Loading& loading) {
+  // Sequential: each picture is read once from top to bottom, so that it need not be whole in
+  // memory.
   vips::VOption* options = VImage::option()
                                ->set("access", VIPS_ACCESS_SEQUENTIAL)
                                ->set("fail_on", VIPS_FAIL_ON_TRUNCATED);
+  const auto with_pages = [&] {
+    options->set("page", loading.all_frames ? 0 : static_cast<int>(loading.page));
+    options->set("n", loading.all_frames ? -1 : 1);
+  };
+  switch (loading.format) {
+    case SourceFormat::jpeg: {
+      const double share = loading.share;
+      options->set("shrink", share <= 0.125 ? 8 : share <= 0.25 ? 4 : share <= 0.5 ? 2 : 1);
+      break;
+    }
+    case SourceFormat::webp:
+      if (!loading.all_frames) options->set("scale", loading.share);
+      with_pages();
+      break;
+    case SourceFormat::gif:
+    case SourceFormat::tiff:
+    case SourceFormat::heif:
+    case SourceFormat::jxl:
+      with_pages();
+      break;
+    case SourceFormat::svg:
+      options->set("scale", loading.share)->set("dpi", svg_dots_per_inch);
+      break;
+    case SourceFormat::pdf:
+      with_pages();
+      options->set("scale", loading.share)->set("dpi", pdf_dots_per_inch);
+      break;
+    default:
+      break;
+  }
+  return options;
+}
+
+VImage load_blob(VipsBlob* blob, const Loading& loading) {
+  vips::VOption* options = options_of(loading);
+  switch (loading.format) {
+    case SourceFormat::jpeg:
+      return VImage::jpegload_buffer(blob, options);
+    case SourceFormat::png:
+      return VImage::pngload_buffer(blob, options);
+    case SourceFormat::webp:
+      return VImage::webpload_buffer(blob, options);
+    case SourceFormat::avif:
+    case SourceFormat::heif:
+      return VImage::heifload_buffer(blob, options);
+    case SourceFormat::gif:
+      return VImage::gifload_buffer(blob, options);
+    case SourceFormat::tiff:
+      return VImage::tiffload_buffer(blob, options);
+    case SourceFormat::jxl:
+      return VImage::jxlload_buffer(blob, options);
+    case SourceFormat::jp2:
+      return VImage::jp2kload_buffer(blob, options);
+    case SourceFormat::svg:
+      return VImage::svgload_buffer(blob, options);
+    case SourceFormat::pdf:
+      // White paper; alpha goes.
+      return VImage::pdfload_buffer(blob, options)
+          .flatten(VImage::option()->set("background", std::vector<double>{255}));
+    case SourceFormat::bmp:
+    case SourceFormat::ico:
+    case SourceFormat::psd:
+    case SourceFormat::raw:
+      break;
+  }
+  require(false, "a format that libvips reads");
+  std::unreachable();
+}
+
+VImage load(const Loading& loading) {
+  VipsBlob* blob = vips_blob_new(nullptr, loading.bytes.data(), loading.bytes.size());
   VImage image;
   try {
-    switch (format) {
-      case ImageFormat::jpeg:
-        options->set("shrink", share <= 0.125 ? 8 : share <= 0.25 ? 4 : share <= 0.5 ? 2 : 1);
-        image = VImage::jpegload_buffer(blob, options);
-        break;
-      case ImageFormat::png:
-        image = VImage::pngload_buffer(blob, options);
-        break;
-      case ImageFormat::webp:
-        options->set("scale", share);
-        image = VImage::webpload_buffer(blob, options);
-        break;
-      case ImageFormat::avif:
-        image = VImage::heifload_buffer(blob, options);
-        break;
-    }
+    image = load_blob(blob, loading);
   } catch (...) {
     vips_area_unref(VIPS_AREA(blob));
     throw;
@@ -71,36 +117,73 @@ VImage load(Bytes bytes, ImageFormat format, double share) {
   return image;
 }
 
-std::string name_of(VipsInterpretation interpretation) {
-  switch (interpretation) {
-    case VIPS_INTERPRETATION_B_W:
-      return "gray";
-    case VIPS_INTERPRETATION_GREY16:
-      return "gray16";
-    case VIPS_INTERPRETATION_RGB16:
-      return "rgb16";
-    case VIPS_INTERPRETATION_CMYK:
-      return "cmyk";
-    case VIPS_INTERPRETATION_LAB:
-    case VIPS_INTERPRETATION_LABS:
-      return "lab";
+/// The pixels are not copied.
+VImage image_of(const DecodedPicture& decoded) {
+  const bool is_wide = decoded.bits_per_channel == 16;
+  VipsInterpretation interpretation = VIPS_INTERPRETATION_sRGB;
+  switch (decoded.space) {
+    case DecodedPicture::Space::gray:
+      interpretation = is_wide ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
+      break;
+    case DecodedPicture::Space::rgb:
+      if (is_wide) interpretation = VIPS_INTERPRETATION_RGB16;
+      break;
+    case DecodedPicture::Space::cmyk:
+      interpretation = VIPS_INTERPRETATION_CMYK;
+      break;
+    case DecodedPicture::Space::lab:
+      interpretation = VIPS_INTERPRETATION_LAB;
+      break;
+  }
+  VImage image = VImage::new_from_memory(const_cast<std::uint8_t*>(decoded.pixels.data()),
+                                         decoded.pixels.size(), static_cast<int>(decoded.width),
+                                         static_cast<int>(decoded.height), decoded.channels,
+                                         is_wide ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR)
+                     .copy(VImage::option()->set("interpretation", interpretation));
+  if (decoded.space == DecodedPicture::Space::lab) {
+    // Photoshop's bytes: lightness 0 to 255, a and b from −128.
+    const int extra = decoded.channels - 3;
+    std::vector<double> scale = {100.0 / 255, 1, 1};
+    std::vector<double> shift = {0, -128, -128};
+    for (int i = 0; i < extra; ++i) {
+      scale.push_back(1);
+      shift.push_back(0);
+    }
+    image = image.linear(scale, shift)
+                .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_LAB));
+  }
+  if (!decoded.icc_profile.empty())
+    vips_image_set_blob_copy(image.get_image(), VIPS_META_ICC_NAME, decoded.icc_profile.data(),
+                             decoded.icc_profile.size());
+  return image;
+}
+
+bool has_pages(SourceFormat format) {
+  switch (format) {
+    case SourceFormat::webp:
+    case SourceFormat::gif:
+    case SourceFormat::tiff:
+    case SourceFormat::heif:
+    case SourceFormat::jxl:
+    case SourceFormat::pdf:
+      return true;
     default:
-      return "srgb";
+      return false;
   }
 }
 
-VipsHeader header_of(const VImage& image, ImageFormat format) {
+VipsHeader header_of(const VImage& image, SourceFormat format) {
   VipsHeader header;
   header.size = {static_cast<std::uint32_t>(image.width()),
                  static_cast<std::uint32_t>(image.height())};
   header.orientation = std::clamp(vips_image_get_orientation(image.get_image()), 1, 8);
   header.has_alpha = image.has_alpha();
-  header.channels = static_cast<std::uint8_t>(image.bands());
+  header.channels = static_cast<std::uint8_t>(std::min(image.bands(), 255));
   header.bits_per_channel = static_cast<std::uint8_t>(
       8 * vips_format_sizeof_unsafe(static_cast<VipsBandFormat>(image.format())));
   if (image.get_typeof("bits-per-sample") == G_TYPE_INT)
     header.bits_per_channel = static_cast<std::uint8_t>(image.get_int("bits-per-sample"));
-  if (format == ImageFormat::webp && image.get_typeof(VIPS_META_N_PAGES) == G_TYPE_INT)
+  if (has_pages(format) && image.get_typeof(VIPS_META_N_PAGES) == G_TYPE_INT)
     header.pages = static_cast<std::uint32_t>(std::max(1, image.get_int(VIPS_META_N_PAGES)));
   header.color_space = name_of(image.interpretation());
   if (image.get_typeof(VIPS_META_ICC_NAME) == VIPS_TYPE_BLOB) {
@@ -112,27 +195,19 @@ VipsHeader header_of(const VImage& image, ImageFormat format) {
   return header;
 }
 
-/// Any colour space to eight bits of sRGB, by the embedded profile where it is one that can be
-/// used.
-VImage to_srgb(const VImage& image) {
-  if (image.get_typeof(VIPS_META_ICC_NAME) == VIPS_TYPE_BLOB) {
-    try {
-      return image.icc_transform("srgb", VImage::option()
-                                             ->set("embedded", true)
-                                             ->set("depth", 8)
-                                             ->set("intent", VIPS_INTENT_RELATIVE)
-                                             ->set("black_point_compensation", true));
-    } catch (const VError&) {
-      vips_error_clear();  // a broken profile: the picture is shown without it
-    }
-  }
-  return image.colourspace(VIPS_INTERPRETATION_sRGB);
+/// One pixel more or less is the rounding of what was drawn to size.
+bool is_nearly(const VImage& image, Size size) {
+  return std::abs(image.width() - static_cast<int>(size.width)) <= 1 &&
+         std::abs(image.height() - static_cast<int>(size.height)) <= 1;
 }
 
-VImage resize_to(const VImage& image, Size size) {
+VImage resize_to(const VImage& image, Size size, bool is_drawn_to_size) {
   const double across = static_cast<double>(size.width) / image.width();
   const double down = static_cast<double>(size.height) / image.height();
   if (across == 1 && down == 1) return image;
+  if (is_drawn_to_size && is_nearly(image, size))
+    return image.embed(0, 0, static_cast<int>(size.width), static_cast<int>(size.height),
+                       VImage::option()->set("extend", VIPS_EXTEND_COPY));
   const auto resize = [&](const VImage& from) {
     return from.resize(across,
                        VImage::option()->set("vscale", down)->set("kernel", VIPS_KERNEL_LANCZOS3));
@@ -143,10 +218,15 @@ VImage resize_to(const VImage& image, Size size) {
       .cast(static_cast<VipsBandFormat>(image.format()));
 }
 
+/// Four bands of bytes.
+VImage as_pixels(const VImage& image) {
+  const VImage bytes = image.cast(VIPS_FORMAT_UCHAR);
+  return bytes.bands() == 3 ? bytes.bandjoin_const({255}) : bytes;
+}
+
 Outcome<Bitmap> to_bitmap(const VImage& image, Size size) {
   const bool has_alpha = image.bands() == 4;
-  VImage rgba = image.cast(VIPS_FORMAT_UCHAR);
-  if (!has_alpha) rgba = rgba.bandjoin_const({255});
+  const VImage rgba = as_pixels(image);
   if (rgba.bands() != 4) return failed(wire::Status::damaged, "not a colour picture");
   Bitmap picture(size.width, size.height, has_alpha);
   const VImage target =
@@ -158,36 +238,44 @@ Outcome<Bitmap> to_bitmap(const VImage& image, Size size) {
   return picture;
 }
 
-VImage as_vips(const Bitmap& picture) {
-  const VImage image =
-      VImage::new_from_memory(const_cast<std::uint8_t*>(picture.row(0)), picture.bytes(),
-                              static_cast<int>(picture.width()), static_cast<int>(picture.height()),
-                              4, VIPS_FORMAT_UCHAR)
-          .copy(VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB));
-  return picture.has_alpha() ? image : image.extract_band(0, VImage::option()->set("n", 3));
+/// The rectangle of the decoded image, which may be smaller or larger than the stored one.
+VImage cut(const VImage& image, const Part& part, Size stored) {
+  if (part.size == stored) return image;
+  const double across = static_cast<double>(image.width()) / stored.width;
+  const double down = static_cast<double>(image.height()) / stored.height;
+  const auto start = [](std::uint32_t at, double scale, int end) {
+    return std::clamp(static_cast<int>(std::lround(at * scale)), 0, end - 1);
+  };
+  const int left = start(part.left, across, image.width());
+  const int top = start(part.top, down, image.height());
+  const auto length = [](std::uint32_t side, double scale, int rest) {
+    return std::clamp(static_cast<int>(std::lround(side * scale)), 1, rest);
+  };
+  return image.extract_area(left, top, length(part.size.width, across, image.width() - left),
+                            length(part.size.height, down, image.height() - top));
 }
 
-std::string take(VipsBlob* blob) {
-  std::size_t length = 0;
-  const auto* bytes = static_cast<const char*>(vips_blob_get(blob, &length));
-  std::string text(bytes, length);
-  vips_area_unref(VIPS_AREA(blob));
-  return text;
-}
-
-/// GLib ends the program when it finds no memory; the server learns why by the exit code.
-void on_log(const gchar*, GLogLevelFlags level, const gchar*, gpointer) {
-  if ((level & G_LOG_LEVEL_ERROR) != 0) ::_exit(wire::exit_out_of_memory);
-}
+struct Unref {
+  void operator()(VipsRegion* region) const { g_object_unref(region); }
+};
 
 }  // namespace
 
 struct VipsSource::State {
   Bytes bytes;
-  ImageFormat format = ImageFormat::png;
+  SourceFormat format = SourceFormat::png;
+  ReadAs as;
   VipsHeader header;
-  VImage kept;  // decoded, in memory
+  VImage described;        // not decoded: for what stands beside the pixels
+  DecodedPicture decoded;  // by our own decoders
+  VImage kept;             // decoded, in memory
   double kept_share = 0;
+
+  bool is_own() const { return !decoded.pixels.empty(); }
+  VImage load(double share, bool all_frames = false) const {
+    if (is_own()) return image_of(decoded);
+    return calotype::load({bytes, format, as.page, share, all_frames});
+  }
 };
 
 VipsSource::VipsSource(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -196,17 +284,28 @@ const VipsHeader& VipsSource::header() const {
   return state_->header;
 }
 
-Outcome<std::unique_ptr<VipsSource>> VipsSource::open(Bytes bytes, ImageFormat format,
-                                                      std::uint64_t pixels_max) {
+bool VipsSource::is_own() const {
+  return state_->is_own();
+}
+
+Outcome<std::unique_ptr<VipsSource>> VipsSource::open(Bytes bytes, SourceFormat format,
+                                                      std::uint64_t pixels_max, const ReadAs& as) {
   auto state = std::make_unique<State>();
   state->bytes = bytes;
   state->format = format;
+  state->as = as;
+  if (has_own_decoder(bytes, format)) {
+    TRY(state->decoded, decode_ourselves(bytes, format, as.page, pixels_max));
+  }
   try {
-    const VImage image = load(bytes, format, 1);
-    if (format == ImageFormat::avif && image.get_typeof("heif-compression") != 0 &&
+    state->described = state->load(1);
+    const VImage& image = state->described;
+    if (format == SourceFormat::avif && !state->is_own() &&
+        image.get_typeof("heif-compression") != 0 &&
         std::string_view(image.get_string("heif-compression")) != "av1")
       return failed(wire::Status::unsupported, "a HEIF container without AV1");
     state->header = header_of(image, format);
+    if (state->is_own()) state->header.pages = state->decoded.pages;
   } catch (const VError& error) {
     return failure_of(error);
   }
@@ -218,72 +317,97 @@ Outcome<std::unique_ptr<VipsSource>> VipsSource::open(Bytes bytes, ImageFormat f
 }
 
 Outcome<Bitmap> VipsSource::scaled(Size size) {
+  return scaled_part({0, 0, state_->header.size}, size);
+}
+
+Outcome<Bitmap> VipsSource::scaled_part(const Part& part, Size size) {
   State& state = *state_;
+  const double needed = std::max(static_cast<double>(size.width) / part.size.width,
+                                 static_cast<double>(size.height) / part.size.height);
+  const bool drawn = is_drawn(state.format);
   // Twice what is wanted, so that the kernel still has something to weigh.
-  const double share =
-      std::min(1.0, 2.0 * std::max(static_cast<double>(size.width) / state.header.size.width,
-                                   static_cast<double>(size.height) / state.header.size.height));
+  const double share = drawn ? needed : std::min(1.0, 2.0 * needed);
   try {
     VImage image = state.kept;
-    if (state.kept_share < share) {
-      image = load(state.bytes, state.format, share);
-      if (VIPS_IMAGE_SIZEOF_IMAGE(image.get_image()) <= kept_bytes_max) {
+    if (state.kept_share < share || (drawn && state.kept_share != share)) {
+      image = state.load(share);
+      if (!state.is_own() && VIPS_IMAGE_SIZEOF_IMAGE(image.get_image()) <= kept_bytes_max) {
         image = image.copy_memory();
         state.kept = image;
         state.kept_share = share;
       }
     }
+    image = cut(image, part, state.header.size);
     // CMYK cannot be resized where inks mix differently than light; the rest is cheaper converted
     // when it is small.
+    const auto converted = [&](const VImage& from) { return in_profile(from, state.as.profile); };
     if (image.interpretation() == VIPS_INTERPRETATION_CMYK)
-      return to_bitmap(resize_to(to_srgb(image), size), size);
-    return to_bitmap(to_srgb(resize_to(image, size)), size);
+      return to_bitmap(resize_to(converted(image), size, drawn), size);
+    return to_bitmap(converted(resize_to(image, size, drawn)), size);
   } catch (const VError& error) {
     return failure_of(error);
   }
 }
 
-Outcome<std::string> encode_png(const Bitmap& picture) {
+Outcome<void> VipsSource::each_frame(std::uint32_t frames,
+                                     const std::function<Outcome<void>(Bitmap)>& take_frame) {
+  const State& state = *state_;
+  const Size size = state.header.size;
   try {
-    return take(as_vips(picture).pngsave_buffer(VImage::option()
-                                                    ->set("compression", 6)
-                                                    ->set("keep", VIPS_FOREIGN_KEEP_NONE)
-                                                    ->set("filter", VIPS_FOREIGN_PNG_FILTER_ALL)));
+    const VImage strip = in_profile(state.load(1, true), state.as.profile);
+    const bool has_alpha = strip.bands() == 4;
+    const VImage pixels = as_pixels(strip);
+    if (pixels.bands() != 4 || pixels.width() != static_cast<int>(size.width) ||
+        static_cast<std::uint64_t>(pixels.height()) < std::uint64_t{frames} * size.height)
+      return failed(wire::Status::damaged, "frames of another size than the first");
+    const std::unique_ptr<VipsRegion, Unref> region(vips_region_new(pixels.get_image()));
+    for (std::uint32_t i = 0; i < frames; ++i) {
+      const VipsRect frame{0, static_cast<int>(i * size.height), static_cast<int>(size.width),
+                           static_cast<int>(size.height)};
+      if (vips_region_prepare(region.get(), &frame) != 0) throw VError();
+      Bitmap picture(size.width, size.height, has_alpha);
+      for (std::uint32_t y = 0; y < size.height; ++y)
+        std::memcpy(picture.row(y),
+                    VIPS_REGION_ADDR(region.get(), 0, frame.top + static_cast<int>(y)),
+                    picture.row_bytes());
+      TRY_VOID(take_frame(std::move(picture)));
+    }
   } catch (const VError& error) {
     return failure_of(error);
   }
+  return {};
 }
 
-Outcome<std::string> encode_avif(const Bitmap& picture, int quality) {
-  try {
-    return take(
-        as_vips(picture).heifsave_buffer(VImage::option()
-                                             ->set("Q", quality)
-                                             ->set("compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1)
-                                             ->set("encoder", VIPS_FOREIGN_HEIF_ENCODER_AOM)
-                                             ->set("effort", 1)  // libaom speed 8
-                                             ->set("subsample_mode", VIPS_FOREIGN_SUBSAMPLE_ON)
-                                             ->set("keep", VIPS_FOREIGN_KEEP_NONE)));
-  } catch (const VError& error) {
-    return failure_of(error);
-  }
+Timing VipsSource::timing() const {
+  Timing timing;
+  const VImage& image = state_->described;
+  if (image.get_typeof("delay") == VIPS_TYPE_ARRAY_INT)
+    timing.delays_ms = image.get_array_int("delay");
+  if (image.get_typeof("loop") == G_TYPE_INT) timing.loops = image.get_int("loop");
+  return timing;
 }
 
-bool start_vips() {
-  g_log_set_default_handler(on_log, nullptr);
-  if (vips_init("calotype-renderer") != 0) return false;
-  vips_concurrency_set(1);
-  vips_cache_set_max(0);
-  vips_block_untrusted_set(TRUE);
-  return true;
+void VipsSource::copy_metadata_to(VipsImage* image) const {
+  const auto copy_field = [](VipsImage*, const char* name, GValue* value, void* to) -> void* {
+    const std::string_view field(name);
+    // Of EXIF also what libvips has read of it: it writes what it knows, and drops the rest.
+    const bool is_wanted =
+        field.starts_with("exif-") || field == VIPS_META_XMP_NAME || field == VIPS_META_IPTC_NAME;
+    if (is_wanted) vips_image_set(static_cast<VipsImage*>(to), name, value);
+    return nullptr;
+  };
+  vips_image_map(state_->described.get_image(), copy_field, image);
+  vips_image_set_int(image, VIPS_META_ORIENTATION, 1);
 }
 
-std::string vips_version() {
-  return std::format("libvips {}", vips_version_string());
-}
-
-std::string heif_version() {
-  return std::format("libheif {}", heif_get_version());
+std::vector<std::uint8_t> VipsSource::profile_in_force() const {
+  if (state_->as.profile == ColorProfile::keep && can_keep_profile(state_->described))
+    return state_->header.icc_profile;
+  if (state_->as.profile != ColorProfile::p3) return {};
+  VipsBlob* blob = nullptr;
+  if (vips_profile_load("p3", &blob, nullptr) != 0 || blob == nullptr) return {};
+  const std::string bytes = take(blob);
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace calotype

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // libvips: the general path, for every format and colour space that the direct one does not take.
-// The only file that includes it is vips_pictures.cpp, where its exceptions end.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +11,9 @@
 
 #include "asset/recipe.hpp"
 #include "render/renderer/picture.hpp"
+#include "render/renderer/source_format.hpp"
+
+struct _VipsImage;  // libvips's VipsImage
 
 namespace calotype {
 
@@ -25,25 +28,53 @@ struct VipsHeader {
   std::vector<std::uint8_t> icc_profile;
 };
 
+/// What is read of a source, and how.
+struct ReadAs {
+  std::uint32_t page = 0;
+  ColorProfile profile = ColorProfile::srgb;
+  bool operator==(const ReadAs&) const = default;
+};
+
+/// A rectangle of the picture as stored.
+struct Part {
+  std::uint32_t left = 0, top = 0;
+  Size size;
+};
+
+/// How an animation moves.
+struct Timing {
+  std::vector<int> delays_ms;  // one a frame
+  int loops = 0;               // 0: for ever
+};
+
 class VipsSource {
  public:
   /// Reads the header only. `bytes` outlive this.
-  static Outcome<std::unique_ptr<VipsSource>> open(Bytes bytes, ImageFormat format,
-                                                   std::uint64_t pixels_max);
+  static Outcome<std::unique_ptr<VipsSource>> open(Bytes bytes, SourceFormat format,
+                                                   std::uint64_t pixels_max, const ReadAs& as = {});
   ~VipsSource();
   const VipsHeader& header() const;
-  /// Decoded, resized and converted to sRGB; not turned upright. What was decoded is kept for the
-  /// next call where it is not too large.
+  /// Decoded by us (own_decoders.hpp), not by libvips.
+  bool is_own() const;
+  /// Decoded, resized and converted to the profile; not turned upright. What was decoded is kept
+  /// for the next call where it is not too large.
   Outcome<Bitmap> scaled(Size size);
+  /// The same of a part alone.
+  Outcome<Bitmap> scaled_part(const Part& part, Size size);
+  /// Each frame in turn, whole, as stored, converted to the profile.
+  Outcome<void> each_frame(std::uint32_t frames,
+                           const std::function<Outcome<void>(Bitmap)>& take_frame);
+  Timing timing() const;
+  /// EXIF, XMP and IPTC; the orientation is said to be upright.
+  void copy_metadata_to(_VipsImage* image) const;
+  /// The profile that the pictures' colours are in, to be embedded; empty for sRGB.
+  std::vector<std::uint8_t> profile_in_force() const;
 
  private:
   struct State;
   explicit VipsSource(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-Outcome<std::string> encode_png(const Bitmap& picture);
-Outcome<std::string> encode_avif(const Bitmap& picture, int quality);
 
 /// Once, before the sandbox: loads libvips and the modules that are needed, one thread, no cache.
 bool start_vips();

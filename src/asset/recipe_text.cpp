@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A canonical recipe's text. A value never holds `&`, `,` or `=`: its parts are separated by `:`.
+// Decimals have at most four places, so that none can be taken for a version in a URL.
+#include <array>
+#include <utility>
+
+#include "asset/recipe.hpp"
+#include "base/encoding.hpp"
+
+namespace calotype {
+namespace {
+
+std::string to_hex_color(const Color& color) {
+  const std::array bytes = {std::byte{color.red}, std::byte{color.green}, std::byte{color.blue},
+                            std::byte{color.alpha}};
+  return to_hex(std::span(bytes).first(color.alpha == 255 ? 3 : 4));
+}
+
+/// `value` in units of 1/`unit` (100 or 10,000), without trailing zeros.
+std::string decimal(std::uint32_t value, std::uint32_t unit) {
+  std::string out = std::to_string(value / unit);
+  std::string places = std::to_string(unit + value % unit).substr(1);
+  while (!places.empty() && places.back() == '0') places.pop_back();
+  return places.empty() ? out : out + "." + places;
+}
+
+std::string hundredths(std::uint32_t value) {
+  return decimal(value, 100);
+}
+
+std::string text_of(const FocalPoint& point) {
+  return decimal(point.x, FocalPoint::whole) + ":" + decimal(point.y, FocalPoint::whole);
+}
+
+std::string text_of(const Region& region) {
+  std::string out;
+  for (const auto number : {region.left, region.top, region.width, region.height}) {
+    if (!out.empty()) out += ':';
+    out += region.is_relative ? hundredths(number) + "p" : std::to_string(number);
+  }
+  return out;
+}
+
+std::string text_of(const Padding& padding) {
+  const auto text = [](std::uint16_t pixels) { return std::to_string(pixels); };
+  const bool is_even =
+      padding.top == padding.right && padding.top == padding.bottom && padding.top == padding.left;
+  if (is_even) return text(padding.top);
+  return text(padding.top) + ":" + text(padding.right) + ":" + text(padding.bottom) + ":" +
+         text(padding.left);
+}
+
+class Writer {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    if (!out_.empty()) out_ += '&';
+    out_.append(name).append("=").append(value);
+  }
+  void add_number(std::string_view name, std::int64_t value) {
+    if (value != 0) add(name, std::to_string(value));
+  }
+  void add_hundredths(std::string_view name, std::uint32_t value) {
+    if (value != 0) add(name, hundredths(value));
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+void write_watermark(Writer& writer, const Watermark& mark) {
+  const Watermark usual{mark.asset};
+  writer.add("mark", mark.asset.text());
+  if (mark.gravity != usual.gravity) writer.add("mark-g", to_string(mark.gravity));
+  if (mark.width_percent != usual.width_percent) writer.add_number("mark-w", mark.width_percent);
+  if (mark.opacity_percent != usual.opacity_percent)
+    writer.add_number("mark-o", mark.opacity_percent);
+  writer.add_number("mark-x", mark.margin_x);
+  writer.add_number("mark-y", mark.margin_y);
+}
+
+void write_operations(Writer& writer, const Recipe& recipe) {
+  writer.add_number("page", recipe.page);
+  if (recipe.trim) writer.add("trim", std::to_string(*recipe.trim));
+  if (recipe.region != Region{}) writer.add("crop", text_of(recipe.region));
+  writer.add_hundredths("rot", recipe.rotation);
+  if (recipe.mirror) writer.add("flip", "h");
+  if (recipe.tone != Tone::color)
+    writer.add("tone", recipe.tone == Tone::gray ? "gray" : "bitonal");
+  writer.add_number("bri", recipe.brightness);
+  writer.add_number("con", recipe.contrast);
+  writer.add_number("sat", recipe.saturation);
+  writer.add_hundredths("blur", recipe.blur);
+  writer.add_hundredths("sharp", recipe.sharpen);
+  if (recipe.corner_radius == radius_max)
+    writer.add("radius", "max");
+  else
+    writer.add_number("radius", recipe.corner_radius);
+  if (recipe.padding != Padding{}) writer.add("pad", text_of(recipe.padding));
+  if (recipe.watermark) write_watermark(writer, *recipe.watermark);
+  if (recipe.keep_metadata) writer.add("meta", "keep");
+  if (recipe.profile != ColorProfile::srgb)
+    writer.add("icc", recipe.profile == ColorProfile::p3 ? "p3" : "keep");
+  if (recipe.lossless) writer.add("lossless", "1");
+  writer.add_number("max_bytes", recipe.bytes_max);
+}
+
+}  // namespace
+
+std::string to_string(const Recipe& given) {
+  const Recipe recipe = canonical(given);
+  Writer writer;
+  writer.add_number("w", recipe.width);
+  writer.add_number("h", recipe.height);
+  if (recipe.fit != Fit::inside) writer.add("fit", to_string(recipe.fit));
+  if (recipe.gravity == Gravity::focal)
+    writer.add("g", text_of(recipe.focus));
+  else if (recipe.gravity != Gravity::center)
+    writer.add("g", to_string(recipe.gravity));
+  writer.add_number("q", recipe.quality);
+  if (recipe.background) writer.add("bg", to_hex_color(*recipe.background));
+  if (recipe.enlarge) writer.add("enlarge", "1");
+  write_operations(writer, recipe);
+  if (recipe.format) writer.add("fm", to_string(*recipe.format));
+  return writer.take();
+}
+
+}  // namespace calotype
