@@ -87,7 +87,7 @@ TEST(Imgix, RefusesByNameWhatARecipeCannotSay) {
            Row{"w=%zz", "“w=%zz” is not percent-encoded properly; % needs two hexadecimal digits."},
            Row{"auto=enhance", "auto must be format, compress or both, not “enhance”."},
            Row{"auto=format,redeye", "auto must be format, compress or both, not “format,redeye”."},
-           Row{"fm=gif", "fm must be jpg, pjpg, png, webp or avif, not “gif”."},
+           Row{"fm=mp4", "fm must be jpg, pjpg, png, webp, avif, gif or jxl, not “mp4”."},
            Row{"fill=blur", "fill must be solid, not “blur”."},
            Row{"bg=red",
                "bg must be a colour as rgb, argb, rrggbb or aarrggbb in hexadecimal, or "
