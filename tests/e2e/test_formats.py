@@ -204,33 +204,6 @@ def test_animations_have_limits(start_server):
 
 # ---- recipes ------------------------------------------------------------------------------------
 
-def test_a_focal_point_moves_every_crop_and_its_url(site):
-    asset = site.put_inspected(encoded(scene(900, 300), "jpeg"))
-    before = site.get(f"/v1/assets/{asset['id']}").json()
-    assert before["focal_point"] is None
-    middle = site.variant(asset, "w=100&h=100&fit=cover&fm=png")
-    answer = site.session.put(f"{site.url}/v1/assets/{asset['id']}/focal-point",
-                              json={"x": 0.05, "y": 0.5})
-    assert answer.status_code == 200 and answer.json()["focal_point"] == {"x": 0.05, "y": 0.5}
-    left = site.variant(asset, "w=100&h=100&fit=cover&fm=png")
-    assert left[0]["url"] != middle[0]["url"], "another point, another version"
-    west = site.variant(asset, "w=100&h=100&fit=cover&g=west&fm=png")[1]
-    assert difference(left[1].convert("RGB"), west.convert("RGB")) < 1
-    assert difference(left[1].convert("RGB"), middle[1].convert("RGB")) > 5
-    stale = site.get(middle[0]["url"], allow_redirects=False)
-    assert stale.status_code in (200, 302)  # what was hot may be sent once more; never the new one
-    assert answer.json()["urls"]["social"] != before["urls"]["social"]
-    assert site.get(answer.json()["urls"]["social"], allow_redirects=False).status_code == 200
-    assert answer.json()["urls"]["thumb"] == before["urls"]["thumb"], "nothing is cut there"
-    assert site.delete(f"/v1/assets/{asset['id']}/focal-point").status_code == 204
-    assert site.variant(asset, "w=100&h=100&fit=cover&fm=png")[0]["url"] == middle[0]["url"]
-    for body in ({}, {"x": 2, "y": 0}, {"x": "1", "y": 1}, {"x": 1, "y": 1, "z": 1}, []):
-        refused = site.session.put(f"{site.url}/v1/assets/{asset['id']}/focal-point", json=body)
-        site.problem(refused, 400, "BAD_REQUEST")
-    site.problem(site.session.put(f"{site.url}/v1/assets/{'a' * 26}/focal-point",
-                                  json={"x": 0, "y": 0}), 404, "ASSET_NOT_FOUND")
-
-
 def test_attention_finds_the_subject(site):
     picture = Image.new("RGB", (900, 300), (120, 128, 120))
     picture.paste(scene(120, 120), (720, 90))
