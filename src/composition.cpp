@@ -145,6 +145,8 @@ void Composition::measure() {
   const auto depth = renderers_->depth();
   metrics_.gauge("render_queue_depth", "Renders that wait for a renderer.")
       .set(static_cast<double>(depth.waiting));
+  metrics_.gauge("render_running", "Renders and inspections that a renderer is at.")
+      .set(static_cast<double>(depth.running));
   metrics_.gauge("render_queue_bytes", "Their estimated memory.")
       .set(static_cast<double>(depth.waiting_bytes));
   if (const auto counts = catalog_->count_jobs())

@@ -20,6 +20,7 @@ enum class ErrorKind : std::uint8_t {
   not_found,      // no such thing
   not_allowed,    // the method does not apply to this resource
   conflict,       // the thing is in another state than the request needs
+  precondition,   // the client named a version of the thing that is not the present one
   too_large,      // more bytes than are accepted
   bad_range,      // a Range that the representation cannot satisfy
   unprocessable,  // understood, but the content does not allow it
@@ -62,6 +63,7 @@ enum class ErrorCode : std::uint8_t {
   illegal_transition,
   job_not_retryable,
   lease_lost,
+  precondition_failed,
   range_not_satisfiable,
   overloaded,
   timeout,
@@ -69,7 +71,8 @@ enum class ErrorCode : std::uint8_t {
   blob_corrupt,
   catalog_failed,
   storage_failed,
-  renderer_failed,
+  renderer_failed,  // ended, or sent nonsense, over the picture in its hands
+  renderer_lost,    // ended by something else than its picture
   sandbox_unavailable,
   bad_config,
   server_unreachable,

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/offload.hpp"
@@ -38,6 +39,8 @@ class Connection : public ConnectionHook {
   void cancel();
 
  private:
+  static constexpr std::string_view answer_beginning = "HTTP/1.1 ";
+
   enum class Step : std::uint8_t { need_input, blocked, request, refused, broken };
 
   // connection.cpp: the loop and the fast path
@@ -72,6 +75,7 @@ class Connection : public ConnectionHook {
   Task<Result<Principal>> authorize(Scope scope);
   Task<Response> run_handler(const Route& route, Exchange& exchange);
   Task<Result<Picture>> wait_for(RenderOrder order);
+  void send_ahead();
   Task<bool> finish_request(Response response);
 
   // connection_body.cpp
@@ -98,6 +102,7 @@ class Connection : public ConnectionHook {
   std::vector<BodyPiece> out_;
   std::size_t out_at_ = 0;        // the piece that is being sent
   std::uint64_t out_offset_ = 0;  // in that piece
+  std::size_t sent_ahead_ = 0;    // bytes of the next answer's beginning
 
   // The body of the present request.
   std::size_t body_at_ = 0;  // in in_: what of it came with the head begins here

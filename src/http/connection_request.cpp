@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a head to an answer.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -14,10 +15,16 @@
 namespace calotype {
 namespace {
 
+/// The connection is over: nothing that is sent arrives.
 bool peer_has_gone(int fd) {
+  pollfd gone{fd, 0, 0};
+  return poll(&gone, 1, 0) > 0 && (gone.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/// The peer has said that it sends no more.
+bool peer_has_finished(int fd) {
   char byte = 0;
-  const ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 Error foreign_page() {
@@ -186,12 +193,16 @@ Task<Result<Picture>> Connection::wait_for(RenderOrder order) {
     });
   };
   deadline_ = thread_.now() + parts_.site.settings.wait_max;
+  const auto look = [this, wait, give_up](const boost::system::error_code& error) {
+    if (error || wait->landing.landed() || !peer_has_gone(socket_.native_handle())) return;
+    cancelled_ = true;
+    give_up(ErrorCode::cancelled, "The client has gone.");
+  };
   socket_.async_wait(asio::socket_base::wait_read,
-                     [this, wait, give_up](const boost::system::error_code& error) {
+                     [this, wait, look](const boost::system::error_code& error) {
                        if (error || wait->landing.landed()) return;
-                       if (!peer_has_gone(socket_.native_handle())) return;
-                       cancelled_ = true;
-                       give_up(ErrorCode::cancelled, "The client has gone.");
+                       if (peer_has_finished(socket_.native_handle())) send_ahead();
+                       socket_.async_wait(asio::socket_base::wait_error, look);
                      });
   auto picture = co_await wait->landing.get();
   interrupt_ = nullptr;
@@ -199,6 +210,15 @@ Task<Result<Picture>> Connection::wait_for(RenderOrder order) {
   timed_out_ = false;
   socket_.cancel();
   co_return picture;
+}
+
+/// Whoever sends no more has either closed its end and wants no answer, or has only shut down what
+/// it sends with, and does. Which of the two, TCP does not say until it is sent something: a closed
+/// end then resets the connection. So what every answer begins with goes out before the rest.
+void Connection::send_ahead() {
+  const ssize_t sent = send(socket_.native_handle(), answer_beginning.data(),
+                            answer_beginning.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent > 0) sent_ahead_ = static_cast<std::size_t>(sent);
 }
 
 }  // namespace calotype

@@ -9,6 +9,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <format>
+#include <utility>
 
 #include "http/connection.hpp"
 #include "http/cors.hpp"
@@ -47,7 +48,7 @@ void Connection::queue_answer(Response response, bool head_only) {
   const HttpSettings& settings = parts_.site.settings;
   const bool close = response.close || !head_.keep_alive || thread_.draining();
   std::string head =
-      std::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
+      std::format("{}{} {}\r\n", answer_beginning, response.status, reason_phrase(response.status));
   head += thread_.date_field();
   head += response.fields;
   head += cors_fields(settings.cors_origins, head_.method == Method::other
@@ -62,6 +63,7 @@ void Connection::queue_answer(Response response, bool head_only) {
   else if (head_.http_1_0)
     head += "Connection: keep-alive\r\n";
   head += "\r\n";
+  head.erase(0, std::exchange(sent_ahead_, 0));
   out_.emplace_back(std::move(head));
   if (head_only || has_no_content(response.status)) return;
   for (BodyPiece& piece : response.body)

@@ -92,8 +92,10 @@ Response respond_with(Representation representation, const RequestHead& head) {
     case Precondition::not_modified:
       return Response{.status = 304, .fields = validators(representation), .body = {}};
     case Precondition::failed:
-      return problem_response(412, ErrorCode::bad_request,
-                              "The representation is not the one that the request is about.");
+      return problem_response(
+          fail(ErrorCode::precondition_failed,
+               "What is here is not the version that If-Match or If-Unmodified-Since asks for.")
+              .error());
     case Precondition::proceed:
       break;
   }

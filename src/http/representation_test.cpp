@@ -147,6 +147,7 @@ TEST(Representation, IsSentAsItsConditionsSay) {
   };
   for (const ConditionRow& row : rows)
     EXPECT_EQ(respond(row.fields).status, row.status) << row.name;
+  EXPECT_TRUE(body_of(respond("If-Match: \"y\"\r\n")).contains("PRECONDITION_FAILED"));
 }
 
 TEST(Representation, RangeIsThatPartAndSaysWhich) {

@@ -157,6 +157,8 @@ int status_of(ErrorKind kind) {
       return 405;
     case ErrorKind::conflict:
       return 409;
+    case ErrorKind::precondition:
+      return 412;
     case ErrorKind::too_large:
       return 413;
     case ErrorKind::bad_range:

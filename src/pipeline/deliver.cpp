@@ -38,7 +38,8 @@ Result<void> check_renderable(const AssetRow& asset) {
   return {};
 }
 
-/// A renderer that this picture ended will end the next time too: no "try again shortly".
+/// A renderer that this picture ended (not one that is renderer_lost) will end the next time too:
+/// no "try again shortly".
 Error as_seen_from_outside(Error error) {
   if (error.code == ErrorCode::renderer_failed) error.code = ErrorCode::variant_generation_failed;
   return error;

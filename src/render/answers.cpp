@@ -68,7 +68,7 @@ Result<UniqueFd> make_output() {
   if (!output && errno == EINVAL)  // before Linux 6.3
     output = UniqueFd(::memfd_create("calotype-output", MFD_CLOEXEC));
   if (!output)
-    return fail_errno(ErrorCode::renderer_failed, "No memory for a picture could be had.", errno);
+    return fail_errno(ErrorCode::overloaded, "No memory for a picture could be had.", errno);
   return output;
 }
 

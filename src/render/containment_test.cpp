@@ -187,6 +187,55 @@ TEST(Containment, ACrashInABatchCostsTheOneThatWasMade) {
   EXPECT_EQ((*pool)->depth().running, 0);
 }
 
+TEST(Containment, ARendererThatIsEndedFromOutsideIsLostAndThePictureIsNotBlamed) {
+  struct Row {
+    int signal;
+    ErrorCode code;
+  };
+  RenderSettings settings = faulty_settings();
+  settings.render_timeout = 20s;
+  auto pool = RendererPool::start(settings);
+  ASSERT_TRUE(pool.has_value()) << describe(pool.error());
+  const SourceBytes endless = source_of(with_fault("loop"));
+  for (const auto& [signal, code] :
+       {Row{SIGKILL, ErrorCode::renderer_lost}, Row{SIGALRM, ErrorCode::renderer_lost},
+        Row{SIGSEGV, ErrorCode::renderer_failed}}) {
+    std::optional<Error> error;
+    std::jthread caller([&] {
+      const auto result = (*pool)->render(request_for(endless, 8, 8), {});
+      if (!result) error = result.error();
+    });
+    while ((*pool)->depth().running == 0) std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(50ms);
+    ::kill((*pool)->memory().at(0).pid, signal);
+    caller.join();
+    ASSERT_TRUE(error.has_value()) << signal;
+    EXPECT_EQ(error->code, code) << describe(*error);
+    EXPECT_TRUE(error->detail.contains(std::to_string(signal))) << describe(*error);
+    expect_serves(**pool);
+  }
+}
+
+TEST(Containment, ARendererThatIsEndedWhileItRestsCostsNoPicture) {
+  auto pool = RendererPool::start(faulty_settings());
+  ASSERT_TRUE(pool.has_value()) << describe(pool.error());
+  for (int i = 0; i < 3; ++i) {
+    expect_serves(**pool);
+    ::kill((*pool)->memory().at(0).pid, SIGKILL);
+    std::this_thread::sleep_for(50ms);  // dead, and before anybody looks after it
+    expect_serves(**pool);
+  }
+}
+
+TEST(Containment, WhatEndsTheServiceLetsARendererFinish) {
+  auto pool = RendererPool::start(faulty_settings());
+  ASSERT_TRUE(pool.has_value()) << describe(pool.error());
+  const pid_t pid = (*pool)->memory().at(0).pid;
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::kill(pid, signal);
+  expect_serves(**pool);
+  EXPECT_EQ((*pool)->memory().at(0).pid, pid);
+}
+
 TEST(Containment, APoolOfACrashingProgramDoesNotStartAndSaysSo) {
   RenderSettings settings = quick_settings();
   settings.program = "/bin/false";

@@ -103,8 +103,8 @@ class RendererPool {
   RendererPool& operator=(const RendererPool&) = delete;
 
   /// The encoded bytes. not_renderable (with the decoder's reason), limit_exceeded (naming the
-  /// setting), renderer_failed (crash), overloaded (queue full, or the deadline out of reach),
-  /// timeout, cancelled.
+  /// setting), renderer_failed (the picture crashed it), renderer_lost (it was ended from outside),
+  /// overloaded (queue full, or the deadline out of reach), timeout, cancelled.
   Result<RenderedPicture> render(const RenderRequest& request, const std::stop_token& stop);
 
   /// What the bytes are. Bytes that are no image we decode are no error: renderable is false. A

@@ -50,11 +50,13 @@ class SpawnAttributes {
  public:
   SpawnAttributes() {
     ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    ::sigemptyset(&none);
+    // What ends a service ends the server, which lets the pictures under way be finished.
+    sigset_t blocked;
+    ::sigemptyset(&blocked);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&blocked, signal);
     sigset_t all;
     ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigmask(&attributes_, &blocked);
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
     // A group of its own, so that a Ctrl-C meant for the server does not end it mid-picture.
     ::posix_spawnattr_setpgroup(&attributes_, 0);
@@ -164,9 +166,25 @@ std::uint64_t RendererProcess::growth() const {
   return now > resident_at_start_ ? now - resident_at_start_ : 0;
 }
 
-RendererProcess::Death RendererProcess::end() {
+bool RendererProcess::has_hung_up() const {
+  pollfd gone{socket(), 0, 0};
+  return ::poll(&gone, 1, 0) > 0 && (gone.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+RendererProcess::Death RendererProcess::end(std::chrono::milliseconds grace) {
   Death death;
   if (pid_ < 0) return death;
+  const auto is_dead = [&] {
+    siginfo_t facts{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &facts, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           facts.si_pid == pid_;
+  };
+  const auto until = std::chrono::steady_clock::now() + grace;
+  bool dead = is_dead();
+  while (!dead && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    dead = is_dead();
+  }
   socket_.reset();
   ::kill(pid_, SIGKILL);
   int status = 0;
@@ -175,6 +193,7 @@ RendererProcess::Death RendererProcess::end() {
   pid_ = -1;
   death.exited = WIFEXITED(status);
   death.code_or_signal = death.exited ? WEXITSTATUS(status) : WTERMSIG(status);
+  death.killed_here = !dead && !death.exited && death.code_or_signal == SIGKILL;
   return death;
 }
 

@@ -36,12 +36,17 @@ class RendererProcess {
   /// Resident bytes above those when it became ready.
   std::uint64_t growth() const;
 
-  /// Kills and reaps; what it died of (its own exit or signal where it was dead already).
+  /// The socket is closed at the other end: it has died, is dying, or has shut us out.
+  bool has_hung_up() const;
+
+  /// What it died of: its own exit or signal where it was dead before it was killed here.
   struct Death {
     bool exited = false;
     int code_or_signal = 0;
+    bool killed_here = false;  // it lived until it was killed
   };
-  Death end();
+  /// Lets it die by itself for so long, then kills it; reaps it.
+  Death end(std::chrono::milliseconds grace = {});
 
   int renders = 0;  // outputs asked of it so far
 

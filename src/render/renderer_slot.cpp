@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <format>
 #include <thread>
@@ -27,6 +28,7 @@ using namespace std::chrono_literals;
 constexpr auto memory_poll = 10ms;
 constexpr auto start_timeout = 60s;  // warming up takes a second; under a sanitizer many
 constexpr auto idle_release = 300ms;
+constexpr auto death_max = 2s;  // from closing its descriptors to being dead
 constexpr int in_row_max = 32;  // of one source, then the others have their turn
 // A large original is decoded for tens of milliseconds: waiting a little for the other widths that
 // a page asks for at the same moment is cheaper than decoding at a size too small for them.
@@ -36,6 +38,14 @@ constexpr std::uint64_t gather_source_bytes_min = 256 << 10;
 // large enough to be worth a second decode.
 constexpr auto help_after = 3ms;
 constexpr std::uint64_t help_pixels_min = 250'000;
+
+/// What a process dies of by what it does itself. Anything else, SIGKILL above all, comes from the
+/// kernel short of memory, the operator, or whatever ends the whole service: the picture is good.
+bool is_own_fault(int signal) {
+  constexpr std::array own{SIGSEGV, SIGBUS,  SIGILL,  SIGFPE, SIGABRT,
+                           SIGSYS,  SIGTRAP, SIGXCPU, SIGXFSZ};
+  return std::ranges::contains(own, signal);
+}
 
 }  // namespace
 
@@ -245,8 +255,8 @@ void RendererSlot::rest() {
     if (!wire::send(process_->socket(), wire::Kind::release, wire::Nothing{})) lose_process();
     return;
   }
-  pollfd gone{process_->socket(), POLLIN, 0};
-  if (::poll(&gone, 1, 0) > 0) lose_process();
+  pollfd said{process_->socket(), POLLIN, 0};  // nothing was asked
+  if (::poll(&said, 1, 0) > 0) lose_process();
 }
 
 // ---- a task under way ----
@@ -276,6 +286,12 @@ Result<void> RendererSlot::hand_over() {
 
 void RendererSlot::serve(const TaskPtr& task) {
   task_ = task;
+  // One that died with nothing to do costs nobody a picture.
+  if (process_->has_hung_up()) {
+    lose_process();
+    keep_process();
+    if (!process_) return finish_task(fail(ErrorCode::cancelled, "The server stops.").error());
+  }
   since_ = Clock::now();
   if (auto sent = hand_over(); !sent) {
     lose_task(error_of_death(sent.error()));
@@ -370,12 +386,17 @@ bool RendererSlot::is_forsaken() {
 
 /// Why it died, or what was seen of it where it lived until now.
 Error RendererSlot::error_of_death(Error seen) {
-  const auto death = process_->end();
+  const auto death = process_->end(process_->has_hung_up() ? death_max : 0ms);
+  if (death.killed_here) return seen;
   if (death.exited && death.code_or_signal == wire::exit_out_of_memory)
     return fail(ErrorCode::limit_exceeded,
                 "render.process_memory_max is exceeded: no more memory could be had.")
         .error();
-  if (!death.exited && death.code_or_signal == SIGKILL) return seen;
+  if (!death.exited && !is_own_fault(death.code_or_signal))
+    return fail(ErrorCode::renderer_lost,
+                "The renderer was ended from outside while it made this picture. Ask again.",
+                std::format("signal {}", death.code_or_signal))
+        .error();
   return fail(ErrorCode::renderer_failed, "The renderer ended while it made this picture.",
               std::format("{} {}", death.exited ? "exit" : "signal", death.code_or_signal))
       .error();

@@ -12,7 +12,7 @@ import time
 import requests
 from picture_files import decoded, difference, encoded, scene
 
-REFUSALS = (503, 507)  # a server that stops, or whose disk or other part fails
+REFUSALS = (503, 507)  # a server that stops, or whose disk, renderer or other part fails
 VARIANTS = ("?w=80&fm=webp", "?w=100&h=100&fit=crop&fm=jpg", "?w=40&fm=png")
 ALIKE = 2  # of 255, in the mean
 LIVE_MAX = 400         # contents that the load keeps; above it rather deletes than uploads
