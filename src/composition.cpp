@@ -65,6 +65,14 @@ Result<void> Composition::start_pipeline() {
                                                     .clock = clock_,
                                                     .metrics = metrics_},
                                        settings_.deliver, settings_.render.limits);
+  improve_ = std::make_unique<Improve>(ImproveParts{.catalog = *catalog_,
+                                                    .blobs = *blobs_,
+                                                    .renderers = *renderers_,
+                                                    .deliver = *deliver_,
+                                                    .clock = clock_,
+                                                    .metrics = metrics_},
+                                       settings_.render.limits, settings_.deliver.lease,
+                                       settings_.render.render_timeout * 2);
   TRY_VOID(catalog_->enqueue(JobKind::scrub, "scrub", "", std::chrono::milliseconds{0}));
   if (!settings_.jobs.concurrency.empty())
     jobs_ = std::make_unique<JobRunner>(*catalog_, metrics_, settings_.jobs, handlers(), [this] {
@@ -100,6 +108,11 @@ void Composition::hear_changes() {
       case CatalogChange::What::asset_deleted:
         if (change.asset) deletions_->note(*change.asset);
         break;
+      case CatalogChange::What::variant_improved:
+        // What is hot under a name without a version may be the quick one.
+        deliver_->look_again(*change.asset);
+        http_->forget_asset(*change.asset);
+        break;
       case CatalogChange::What::keys_changed:
         http_->forget_keys();
         break;
@@ -116,6 +129,8 @@ std::map<JobKind, JobHandler> Composition::handlers() {
       {JobKind::inspect,
        {.run = [this](const Job& job, const auto& stop) { return inspect_->run(job, stop); },
         .completes = true}},
+      {JobKind::render,
+       {.run = [this](const Job& job, const auto& stop) { return improve_->run(job, stop); }}},
       {JobKind::expire,
        {.run = [this](const Job& job, const auto& stop) { return expire_->run(job, stop); }}},
       {JobKind::scrub,

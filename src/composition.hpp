@@ -10,6 +10,7 @@
 #include "app.hpp"
 #include "base/unique_fd.hpp"
 #include "pipeline/expire.hpp"
+#include "pipeline/improve.hpp"
 #include "pipeline/inspect.hpp"
 
 namespace calotype {
@@ -49,6 +50,7 @@ class Composition {
   std::unique_ptr<Scrub> scrub_;
   std::unique_ptr<Deletions> deletions_;
   std::unique_ptr<Deliver> deliver_;
+  std::unique_ptr<Improve> improve_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<HttpServer> http_;
 };

@@ -10,6 +10,8 @@ std::string_view to_string(JobKind kind) {
   switch (kind) {
     case JobKind::inspect:
       return "inspect";
+    case JobKind::render:
+      return "render";
     case JobKind::expire:
       return "expire";
     case JobKind::scrub:
@@ -45,7 +47,7 @@ std::string_view to_string(JobState state) {
 }
 
 std::optional<JobKind> parse_job_kind(std::string_view text) {
-  for (const auto kind : {JobKind::inspect, JobKind::expire, JobKind::scrub})
+  for (const auto kind : {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub})
     if (to_string(kind) == text) return kind;
   return std::nullopt;
 }

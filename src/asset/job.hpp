@@ -17,10 +17,11 @@ namespace calotype {
 
 enum class JobKind : std::uint8_t {
   inspect,  // read an original: metadata, placeholder, proof
+  render,   // make a variant that proved popular again, at high effort
   expire,   // delete the bytes of a deleted asset
   scrub,    // find bytes that have no owner, and variants that nobody wants
 };
-/// Image and video have no kinds of jobs yet: pictures are made while somebody waits.
+/// Video has no kinds of jobs yet. A variant's first picture is no job: somebody waits for it.
 enum class Lane : std::uint8_t { metadata, image, video, maintenance };
 inline constexpr std::array every_lane = {Lane::metadata, Lane::image, Lane::video,
                                           Lane::maintenance};
@@ -37,6 +38,8 @@ constexpr Lane lane_of(JobKind kind) {
   switch (kind) {
     case JobKind::inspect:
       return Lane::metadata;
+    case JobKind::render:
+      return Lane::image;
     case JobKind::expire:
     case JobKind::scrub:
       return Lane::maintenance;

@@ -9,13 +9,14 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Job, NamesAreReadBackAndOthersAreNot) {
-  for (const auto kind : {JobKind::inspect, JobKind::expire, JobKind::scrub})
+  for (const auto kind : {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub})
     EXPECT_EQ(parse_job_kind(to_string(kind)), kind);
   for (const auto state : {JobState::ready, JobState::running, JobState::dead})
     EXPECT_EQ(parse_job_state(to_string(state)), state);
   EXPECT_FALSE(parse_job_kind("Inspect"));
   EXPECT_FALSE(parse_job_state(""));
   EXPECT_EQ(to_string(lane_of(JobKind::inspect)), "metadata");
+  EXPECT_EQ(to_string(lane_of(JobKind::render)), "image");
   EXPECT_EQ(to_string(lane_of(JobKind::expire)), "maintenance");
   EXPECT_EQ(to_string(lane_of(JobKind::scrub)), "maintenance");
 }

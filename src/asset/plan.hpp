@@ -13,6 +13,10 @@
 
 namespace calotype {
 
+/// How long an encoder looks for fewer bytes: while somebody waits, or for a variant that many
+/// want.
+enum class Effort : std::uint8_t { quick, high };
+
 enum class RenderSource : std::uint8_t { proof, original };
 
 /// The box that a picture is fitted to, and how.
@@ -62,6 +66,7 @@ struct RenderPlan {
   std::uint32_t output_height = 0;
   ImageFormat format = ImageFormat::webp;
   std::uint8_t quality = 0;  // never 0, but for PNG
+  Effort effort = Effort::quick;
   /// What alpha there is, is flattened on `background`: asked for, or because the format has none.
   /// The background is opaque then. Otherwise it only pads, and may be transparent or translucent
   /// (by default it is transparent where the format has alpha, and white where it has none).

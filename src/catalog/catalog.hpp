@@ -105,6 +105,9 @@ class VariantCatalog {
   /// VARIANTS_READY. lease_lost where the lease was taken over, asset_not_found where the asset was
   /// deleted: the blob has become garbage then. Relaxed.
   virtual Result<void> store_variant(const VariantLease& lease, const VariantRow& row) = 0;
+  /// As store_variant, of a version that is better than another one which is stored: every program
+  /// is told (CatalogChange::What::variant_improved).
+  virtual Result<void> store_better_variant(const VariantLease& lease, const VariantRow& row) = 0;
   virtual Result<void> release_variant(const VariantLease& lease) = 0;  // relaxed
   /// The lease ends so long from now; lease_lost where it was taken over or has become a variant.
   /// Relaxed.
@@ -112,10 +115,14 @@ class VariantCatalog {
 
   struct Access {
     VariantKey key;
-    Timestamp at{};           // of the last one
-    std::uint64_t count = 1;  // since they were last written down
+    Timestamp at{};            // of the last one
+    std::uint64_t count = 1;   // since they were last written down
+    bool can_improve = false;  // there is a higher effort to make it with
   };
-  virtual Result<void> touch_variants(std::span<const Access> accesses) = 0;  // relaxed
+  /// Adds to their counts. One that can improve gets a render job each time its count passes
+  /// `popular_at` (0: never) times a power of two. Relaxed.
+  virtual Result<void> touch_variants(std::span<const Access> accesses,
+                                      std::uint64_t popular_at) = 0;
   /// Makes garbage of up to `limit` variants last accessed before then; an asset that loses its
   /// last one goes back to METADATA_READY. How many. Durable.
   virtual Result<std::size_t> expire_variants(Timestamp before, std::size_t limit) = 0;
@@ -186,9 +193,10 @@ class KeyCatalog {
 /// What somebody may have kept a copy of, and should not any more.
 struct CatalogChange {
   enum class What : std::uint8_t {
-    asset_deleted,  // `asset`: its variants and its original are gone
-    keys_changed,   // an API key was made or revoked
-    missed,         // other programs were not heard for a while: anything may have changed
+    asset_deleted,     // `asset`: its variants and its original are gone
+    variant_improved,  // `asset`: of one of its variants there is a better version now
+    keys_changed,      // an API key was made or revoked
+    missed,            // other programs were not heard for a while: anything may have changed
   };
   What what = What::missed;
   std::optional<AssetId> asset{};

@@ -170,7 +170,7 @@ TEST_P(CatalogConformance, FirstVariantMakesTheAssetReadyAndTheLastExpiryTakesIt
   clock_.advance(24h);
   const VariantCatalog::Access access{key, clock_.now(), 3};
   const VariantCatalog::Access late{key, clock_.now() - 1h, 2};
-  ASSERT_TRUE(catalog_->touch_variants(std::vector{access, late}));
+  ASSERT_TRUE(catalog_->touch_variants(std::vector{access, late}, 0));
   EXPECT_EQ(catalog_->find_variant(key)->value().accesses, 5U);
   EXPECT_EQ(catalog_->find_variant(key)->value().last_access_at, clock_.now()) << "never back";
   EXPECT_EQ(*catalog_->expire_variants(clock_.now(), 10), 0U) << "somebody wanted it";

@@ -191,9 +191,15 @@ class Stepper {
   void touch() {
     std::vector<VariantCatalog::Access> accesses;
     for (int i = 0; i < 6; ++i)
-      accesses.push_back(
-          {variant_of("storm " + std::to_string(random_() % contents)), clock_.now()});
-    allow(catalog_.touch_variants(accesses), {});
+      accesses.push_back({.key = variant_of("storm " + std::to_string(random_() % contents)),
+                          .at = clock_.now(),
+                          .can_improve = true});
+    allow(catalog_.touch_variants(accesses, 2), {});
+    const auto jobs = catalog_.claim_jobs(Lane::image, 2, 60s);
+    allow(jobs, {});
+    if (jobs)
+      for (const Job& job : *jobs)
+        allow(catalog_.complete_job({job.id, job.fence}), {ErrorCode::lease_lost});
   }
 
   Catalog& catalog_;

@@ -52,6 +52,8 @@ class CatalogWords : public CatalogFixture {
       switch (change.what) {
         case CatalogChange::What::asset_deleted:
           return heard_.add("deleted " + change.asset->text());
+        case CatalogChange::What::variant_improved:
+          return heard_.add("improved " + change.asset->text());
         case CatalogChange::What::keys_changed:
           return heard_.add("keys");
         case CatalogChange::What::missed:
@@ -83,6 +85,14 @@ TEST_P(CatalogWords, ChangesAreHeardByTheOtherProgram) {
   wait_until_it_listens();
   record("a");
   EXPECT_TRUE(heard_.wait_for("ready metadata"));
+  inspect("a");
+  const auto lease = std::get<VariantLease>(*catalog_->claim_variant(key_of("a"), 60s));
+  ASSERT_TRUE(catalog_->store_better_variant(lease, made(key_of("a"))));
+  EXPECT_TRUE(heard_.wait_for("improved " + id_of("a").text()));
+  const VariantCatalog::Access access{
+      .key = key_of("a"), .at = clock_.now(), .count = 9, .can_improve = true};
+  ASSERT_TRUE(catalog_->touch_variants(std::span(&access, 1), 5));
+  EXPECT_TRUE(heard_.wait_for("ready image"));
   EXPECT_EQ(heard_.count("deleted " + id_of("a").text()), 0U);
   ASSERT_TRUE(catalog_->delete_uploads(id_of("a"), "", 0ms));
   EXPECT_TRUE(heard_.wait_for("deleted " + id_of("a").text()));

@@ -61,6 +61,13 @@ struct VariantKey {
   auto operator<=>(const VariantKey&) const = default;
 };
 
+/// "{asset id} {version} {recipe}", and back; nothing where it is none.
+std::string name_of(const VariantKey& key);
+std::optional<VariantKey> parse_variant_name(std::string_view name);
+/// A render job's key, "render:" and the variant's name, and back.
+std::string render_job_key(const VariantKey& key);
+std::optional<VariantKey> parse_render_job_key(std::string_view text);
+
 struct VariantRow {
   VariantKey key;
   std::string blob_key;

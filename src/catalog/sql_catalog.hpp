@@ -51,9 +51,10 @@ class SqlCatalog final : public Catalog {
   Result<std::variant<VariantRow, VariantLease, Busy>> claim_variant(
       const VariantKey& key, std::chrono::milliseconds lease) override;
   Result<void> store_variant(const VariantLease& lease, const VariantRow& row) override;
+  Result<void> store_better_variant(const VariantLease& lease, const VariantRow& row) override;
   Result<void> release_variant(const VariantLease& lease) override;
   Result<void> extend_variant(const VariantLease& lease, std::chrono::milliseconds by) override;
-  Result<void> touch_variants(std::span<const Access> accesses) override;
+  Result<void> touch_variants(std::span<const Access> accesses, std::uint64_t popular_at) override;
   Result<std::size_t> expire_variants(Timestamp before, std::size_t limit) override;
   Result<void> drop_variant(const VariantKey& key) override;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What has changed, told to this program's listeners and, in words, to the other programs on the
-// catalog. A word is "<origin> deleted <asset id>", "<origin> keys" or "<origin> ready <lane>";
-// those of our own come back and are passed over, for our listeners have been told.
+// catalog. A word is "<origin> deleted <asset id>", "<origin> improved <asset id>", "<origin> keys"
+// or "<origin> ready <lane>". Those of our own come back and are passed over, for our listeners
+// have been told; so are those of newer programs that we do not know.
 #include <array>
 #include <format>
 #include <mutex>
@@ -12,10 +13,11 @@
 namespace calotype {
 namespace {
 
-
 std::string in_words(std::string_view origin, const CatalogChange& change) {
   if (change.what == CatalogChange::What::asset_deleted)
     return std::format("{} deleted {}", origin, change.asset->text());
+  if (change.what == CatalogChange::What::variant_improved)
+    return std::format("{} improved {}", origin, change.asset->text());
   return std::format("{} keys", origin);
 }
 
@@ -54,10 +56,14 @@ void SqlCatalog::take_word(std::optional<std::string_view> word) {
   if (word->starts_with(origin_)) return;
   const auto said = word->substr(std::min(word->find(' '), word->size()));
   constexpr std::string_view deleted = " deleted ";
+  constexpr std::string_view improved = " improved ";
   constexpr std::string_view ready = " ready ";
   if (said.starts_with(deleted)) {
     if (const auto id = AssetId::parse(said.substr(deleted.size())))
       tell({.what = CatalogChange::What::asset_deleted, .asset = id});
+  } else if (said.starts_with(improved)) {
+    if (const auto id = AssetId::parse(said.substr(improved.size())))
+      tell({.what = CatalogChange::What::variant_improved, .asset = id});
   } else if (said == " keys") {
     tell({.what = CatalogChange::What::keys_changed});
   } else if (said.starts_with(ready)) {

@@ -3,6 +3,7 @@
 // what is stored has to come under the newest. Leases that end leave no row, whatever recipes are
 // asked for; so a new row's fence begins at the time, above those of its predecessors.
 #include <algorithm>
+#include <bit>
 #include <format>
 #include <random>
 
@@ -37,14 +38,59 @@ std::int64_t first_fence(Timestamp now) {
          static_cast<std::int64_t>(random() & 0xfffff);
 }
 
-Result<void> note_accesses(Transaction& tx, std::span<const VariantCatalog::Access> accesses) {
+/// Whether it has passed popular_at, or twice, four times, eight times as much: a variant that was
+/// popular before anybody looked, or lost its better version, has its turn all the same.
+bool becomes_popular(std::uint64_t before, std::uint64_t after, std::uint64_t popular_at) {
+  return popular_at > 0 &&
+         std::bit_width(before / popular_at) != std::bit_width(after / popular_at);
+}
+
+Result<void> note_accesses(Transaction& tx, std::span<const VariantCatalog::Access> accesses,
+                           std::uint64_t popular_at) {
   static const std::string sql = std::format(
       "UPDATE variant SET accesses = accesses + $5, "
       "last_access_at = CASE WHEN last_access_at < $4 THEN $4 ELSE last_access_at END "
-      "WHERE {} AND blob_key IS NOT NULL",
+      "WHERE {} AND blob_key IS NOT NULL RETURNING accesses",
       this_variant);
-  for (const auto& [key, at, count] : accesses)
-    TRY_VOID(tx.db.execute(sql, {key.asset_id.text(), key.recipe, key.version, at, count}));
+  for (const auto& [key, at, count, can_improve] : accesses) {
+    TRY(const auto sum,
+        query_one(tx.db, sql, {key.asset_id.text(), key.recipe, key.version, at, count},
+                  read_integer));
+    if (!sum || !can_improve) continue;
+    const auto after = static_cast<std::uint64_t>(*sum);
+    if (becomes_popular(after - std::min(after, count), after, popular_at))
+      TRY_VOID(add_job(tx, JobKind::render, render_job_key(key), key.asset_id.text(), tx.now));
+  }
+  return {};
+}
+
+Result<void> record_stored(Transaction& tx, const VariantLease& lease, const VariantRow& row) {
+  // Whatever the answer, a blob that is not recorded here is garbage from now on.
+  const auto refuse = [&](std::unexpected<Error> error) -> Result<void> {
+    TRY_VOID(add_garbage(tx, row.blob_key));
+    tx.commit_anyway = true;
+    return error;
+  };
+  TRY(auto head, hold_head(tx, lease.key.asset_id, Hold::update));
+  const bool ready = head && (head->state == AssetState::metadata_ready ||
+                              head->state == AssetState::variants_ready);
+  if (!ready) return refuse(fail(ErrorCode::asset_not_found, "The asset is gone."));
+  TRY(const auto stored,
+      tx.db.execute("UPDATE variant SET blob_key = $1, digest = $2, bytes = $3, width = $4, "
+                    "height = $5, media_type = $6, created_at = $7, last_access_at = $8, "
+                    "lease_until = 0 WHERE asset_no = $9 AND recipe = $10 AND version = $11 "
+                    "AND fence = $12 AND blob_key IS NULL",
+                    {row.blob_key, ByteSpan(row.digest.bytes), row.bytes, row.width, row.height,
+                     row.media_type, row.created_at, row.last_access_at, head->no, lease.key.recipe,
+                     lease.key.version, lease.fence}));
+  if (stored == 0) {
+    // Said twice, it is as true as said once, and what is stored must not become garbage.
+    TRY(const auto there, load_variant(tx.db, lease.key));
+    if (there && there->blob_key == row.blob_key) return {};
+    return refuse(fail(ErrorCode::lease_lost, "Somebody else makes this variant now."));
+  }
+  if (head->state == AssetState::metadata_ready)
+    TRY_VOID(move_asset(tx, *head, AssetState::variants_ready));
   return {};
 }
 
@@ -117,33 +163,14 @@ Result<std::variant<VariantRow, VariantLease, VariantCatalog::Busy>> SqlCatalog:
 }
 
 Result<void> SqlCatalog::store_variant(const VariantLease& lease, const VariantRow& row) {
+  return write(Durability::relaxed, [&](Transaction& tx) { return record_stored(tx, lease, row); });
+}
+
+Result<void> SqlCatalog::store_better_variant(const VariantLease& lease, const VariantRow& row) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    // Whatever the answer, a blob that is not recorded here is garbage from now on.
-    const auto refuse = [&](std::unexpected<Error> error) -> Result<void> {
-      TRY_VOID(add_garbage(tx, row.blob_key));
-      tx.commit_anyway = true;
-      return error;
-    };
-    TRY(auto head, hold_head(tx, lease.key.asset_id, Hold::update));
-    const bool ready = head && (head->state == AssetState::metadata_ready ||
-                                head->state == AssetState::variants_ready);
-    if (!ready) return refuse(fail(ErrorCode::asset_not_found, "The asset is gone."));
-    TRY(const auto stored,
-        tx.db.execute("UPDATE variant SET blob_key = $1, digest = $2, bytes = $3, width = $4, "
-                      "height = $5, media_type = $6, created_at = $7, last_access_at = $8, "
-                      "lease_until = 0 WHERE asset_no = $9 AND recipe = $10 AND version = $11 "
-                      "AND fence = $12 AND blob_key IS NULL",
-                      {row.blob_key, ByteSpan(row.digest.bytes), row.bytes, row.width, row.height,
-                       row.media_type, row.created_at, row.last_access_at, head->no,
-                       lease.key.recipe, lease.key.version, lease.fence}));
-    if (stored == 0) {
-      // Said twice, it is as true as said once, and what is stored must not become garbage.
-      TRY(const auto there, load_variant(tx.db, lease.key));
-      if (there && there->blob_key == row.blob_key) return {};
-      return refuse(fail(ErrorCode::lease_lost, "Somebody else makes this variant now."));
-    }
-    if (head->state == AssetState::metadata_ready)
-      TRY_VOID(move_asset(tx, *head, AssetState::variants_ready));
+    TRY_VOID(record_stored(tx, lease, row));
+    tx.changes.push_back(
+        {.what = CatalogChange::What::variant_improved, .asset = lease.key.asset_id});
     return {};
   });
 }
@@ -170,7 +197,8 @@ Result<void> SqlCatalog::extend_variant(const VariantLease& lease, std::chrono::
   });
 }
 
-Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses) {
+Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses,
+                                        std::uint64_t popular_at) {
   // In one order everywhere, or two programs that note the same variants would wait for each other.
   std::vector<Access> ordered(accesses.begin(), accesses.end());
   std::ranges::sort(ordered, {}, &Access::key);
@@ -178,7 +206,8 @@ Result<void> SqlCatalog::touch_variants(std::span<const Access> accesses) {
   while (!rest.empty()) {
     const auto batch = rest.first(std::min(touch_batch, rest.size()));
     rest = rest.subspan(batch.size());
-    TRY_VOID(write(Durability::relaxed, [&](Transaction& tx) { return note_accesses(tx, batch); }));
+    TRY_VOID(write(Durability::relaxed,
+                   [&](Transaction& tx) { return note_accesses(tx, batch, popular_at); }));
   }
   return {};
 }

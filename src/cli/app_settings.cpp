@@ -80,6 +80,7 @@ DeliverSettings deliver_settings(const Settings& settings) {
   deliver.renders_waiting_max = settings.whole("delivery.renders_waiting_max");
   deliver.in_memory_bytes_max = settings.bytes("delivery.in_memory_bytes_max");
   deliver.write_behind_bytes_max = settings.bytes("delivery.write_behind_bytes_max");
+  deliver.popular_after = settings.whole("delivery.popular_after");
   return deliver;
 }
 

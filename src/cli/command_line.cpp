@@ -92,8 +92,8 @@ Elsewhere than on loopback it needs an API key: calotype key create --data DIR f
   calotype worker --config /etc/calotype/calotype.toml
   calotype worker --lanes metadata,maintenance --listen 127.0.0.1:9100 --data /srv/worker
 It needs the servers' own settings (catalog, blobs), a PostgreSQL catalog, and a data folder of its
-own. The lanes image and video have no kinds of jobs yet, and idle. --listen answers /healthz,
-/readyz and /metrics. SIGTERM lets what runs finish for http.drain_max and gives back the rest.)");
+own. The lane video has no kinds of jobs yet, and idles. --listen answers /healthz, /readyz and
+/metrics. SIGTERM lets what runs finish for http.drain_max and gives back the rest.)");
   worker->add_option("--lanes", draft.lanes, "Which lanes (setting worker.lanes)")
       ->type_name("LANE,…");
   worker->add_option("--listen", draft.listen, "Where to answer (setting worker.listen)")

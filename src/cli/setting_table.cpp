@@ -152,6 +152,9 @@ constexpr std::array table = {
                 "How long a server that died keeps others from making its variant.", 500, day_ms},
     SettingSpec{"delivery.access_interval", duration, "60s",
                 "Between two writings of how often variants were asked for.", 100, day_ms},
+    SettingSpec{"delivery.popular_after", whole, "100",
+                "Requests for a variant after which it is made again at high effort; 0: none is.",
+                0, 1'000'000'000},
     SettingSpec{"delivery.staleness_max", duration, "10s",
                 "For how long variants are served from memory while the catalog does not answer "
                 "and other servers may have deleted them. 0s: without limit.",
@@ -167,7 +170,7 @@ constexpr std::array table = {
                 "How long a worker that died keeps its jobs from others.", 500, day_ms},
     SettingSpec{"jobs.metadata_concurrency", whole, "2", "Inspections at the same moment.", 1, 256},
     SettingSpec{"jobs.image_concurrency", whole, "1",
-                "Of the lane image, which has no kinds of jobs yet.", 1, 256},
+                "Popular variants that are made again at the same moment.", 1, 256},
     SettingSpec{"jobs.video_concurrency", whole, "1",
                 "Of the lane video, which has no kinds of jobs yet.", 1, 256},
     SettingSpec{"jobs.maintenance_concurrency", whole, "1", "Upkeep jobs at the same moment.", 1,

@@ -62,10 +62,15 @@ json::object focal_point_json(const FocalPoint& point) {
   return {{"x", share(point.x)}, {"y", share(point.y)}};
 }
 
-json::object preset_urls(const Site& site, const AssetRow& asset) {
+Result<json::object> preset_urls(const Site& site, const AssetRow& asset) {
   json::object urls;
+  if (!is_ready(asset) || !asset.media.renderable) return urls;
+  std::vector<VariantRow> stored;
+  if (asset.state == AssetState::variants_ready) {
+    TRY(stored, site.services.catalog.variants_of(asset.id));
+  }
   for (const auto& [name, recipe] : site.services.presets.all())
-    urls[name] = site.preset_url(asset, name, recipe);
+    urls[name] = site.preset_url(asset, name, recipe, stored);
   return urls;
 }
 
@@ -102,8 +107,9 @@ Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool de
   return *std::move(asset);
 }
 
-json::object asset_json(const Site& site, const AssetRow& asset,
-                        const std::vector<UploadRow>& uploads) {
+Result<json::object> asset_json(const Site& site, const AssetRow& asset) {
+  TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
+  TRY(auto urls, preset_urls(site, asset));
   json::object object{{"id", asset.id.text()},
                       {"sha256", asset.digest.hex()},
                       {"bytes", asset.bytes},
@@ -120,8 +126,7 @@ json::object asset_json(const Site& site, const AssetRow& asset,
   json::array list;
   for (const UploadRow& upload : uploads) list.push_back(upload_json(upload));
   object["uploads"] = std::move(list);
-  object["urls"] =
-      is_ready(asset) && asset.media.renderable ? preset_urls(site, asset) : json::object{};
+  object["urls"] = std::move(urls);
   return object;
 }
 
@@ -176,7 +181,7 @@ Response recorded_response(const Site& site, const Recorded& recorded) {
   json::value url = nullptr;
   const Recipe* thumb = site.services.presets.find("thumb");
   if (!recorded.created && thumb != nullptr && is_ready(asset) && asset.media.renderable)
-    url = site.preset_url(asset, "thumb", *thumb);
+    url = site.preset_url(asset, "thumb", *thumb, {});
   const json::object object{
       {"id", asset.id.text()},          {"status", recorded.created ? "PENDING" : "EXISTING"},
       {"url", std::move(url)},          {"sha256", asset.digest.hex()},

@@ -17,8 +17,8 @@ bool names_content(std::string_view argument);
 /// "sha256:{hex}" only.
 std::optional<Digest> parse_content_argument(std::string_view argument);
 
-json::object asset_json(const Site& site, const AssetRow& asset,
-                        const std::vector<UploadRow>& uploads);
+/// Asks the catalog for the asset's uploads and its variants, of which its URLs name the best.
+Result<json::object> asset_json(const Site& site, const AssetRow& asset);
 json::object event_json(const EventRow& event);
 json::object variant_json(const Site& site, const VariantRow& variant);
 json::object job_json(const Job& job);

@@ -32,8 +32,8 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
   TRY(const auto found, site.services.catalog.list_assets(filter, page.cursor, page.limit));
   json::array assets;
   for (const AssetRow& asset : found.rows) {
-    TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-    assets.push_back(asset_json(site, asset, uploads));
+    TRY(auto one, asset_json(site, asset));
+    assets.push_back(std::move(one));
   }
   return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
                                                          {"next", text_or_null(found.next)}}));
@@ -41,8 +41,8 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
 
 Result<Response> show(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
-  TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-  return json_response(200, json::serialize(asset_json(site, asset, uploads)));
+  TRY(const auto object, asset_json(site, asset));
+  return json_response(200, json::serialize(object));
 }
 
 Result<Response> head_only(const Site& site, const Exchange& exchange) {

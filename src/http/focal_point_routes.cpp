@@ -40,8 +40,8 @@ Result<Response> change(const Site& site, const Exchange& exchange,
   site.hot.erase(asset.id);
   if (!point) return Response{.status = 204, .fields = {}, .body = {}};
   asset.focal_point = point;
-  TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-  return json_response(200, json::serialize(asset_json(site, asset, uploads)));
+  TRY(const auto object, asset_json(site, asset));
+  return json_response(200, json::serialize(object));
 }
 
 Answer answered(Result<Response> response) {

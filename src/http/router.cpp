@@ -142,12 +142,17 @@ std::string Site::public_url(std::string_view target) const {
                                     : std::string(target);
 }
 
-std::string Site::preset_url(const AssetRow& asset, std::string_view name,
-                             const Recipe& recipe) const {
-  if (recipe.format)
-    return public_url(variant_path(asset.id.text(), name, recipe,
-                                   services.deliver.version_of(settled_for(asset, recipe))));
-  return public_url("/v/" + asset.id.text() + "/" + std::string(name) + ".auto");
+std::string Site::preset_url(const AssetRow& asset, std::string_view name, const Recipe& recipe,
+                             const std::vector<VariantRow>& stored) const {
+  if (!recipe.format)
+    return public_url("/v/" + asset.id.text() + "/" + std::string(name) + ".auto");
+  const Recipe meant = settled_for(asset, recipe);
+  const std::string better = services.deliver.version_of(meant, Effort::high);
+  const bool has_better = std::ranges::any_of(stored, [&](const VariantRow& row) {
+    return row.key.version == better && row.key.recipe == to_string(meant);
+  });
+  return public_url(variant_path(asset.id.text(), name, recipe,
+                                 has_better ? better : services.deliver.version_of(meant)));
 }
 
 Answer refuse(const Error& error) {

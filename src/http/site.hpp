@@ -36,7 +36,9 @@ struct Site {
   /// A URL of ours as clients get it: signed where URLs have to be.
   std::string public_url(std::string_view target) const;
   /// /v/… of a preset; with the format `auto` where the preset leaves it to Accept.
-  std::string preset_url(const AssetRow& asset, std::string_view name, const Recipe& recipe) const;
+  /// The version is the best among those stored.
+  std::string preset_url(const AssetRow& asset, std::string_view name, const Recipe& recipe,
+                         const std::vector<VariantRow>& stored) const;
 };
 
 /// One request, while it is being answered. The head's views stay valid until then.

@@ -25,7 +25,8 @@ struct Wish {
   Recipe recipe;
   bool negotiate = false;
   std::string_view cache_control;
-  bool keep_hot = false;  // the target is one that many will send
+  bool keep_hot = false;       // the target is one that many will send
+  std::optional<Effort> only;  // of one version, and no other
 };
 
 struct Found {
@@ -81,11 +82,13 @@ Response failed(const Error& error) {
   return response;
 }
 
-Answer deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
+/// Nothing where only one version will do, which is not stored and is not made while one waits.
+std::optional<Answer> deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
   const std::uint64_t epoch = site.hot.epoch();
-  auto looked_up = site.services.deliver.look_up(wish.id, wish.recipe, wish.negotiate,
-                                                 exchange.head.joined(FieldName::accept));
+  auto looked_up = site.services.deliver.look_up(
+      wish.id, wish.recipe, wish.negotiate, exchange.head.joined(FieldName::accept), wish.only);
   if (!looked_up) return failed(looked_up.error());
+  if (!looked_up->picture && !looked_up->order) return std::nullopt;
   auto finish = [&site, &head = exchange.head, epoch, wish,
                  found = Found{std::move(looked_up->media), looked_up->recipe, looked_up->varies}](
                     const Result<Picture>& picture) -> Response {
@@ -122,6 +125,25 @@ Answer redirect_negotiated(const Site& site, const Exchange& exchange, const Ass
   return redirect(
       site, variant_path(id.text(), preset_or_none(site, name), found->recipe, found->key.version),
       true);
+}
+
+/// To the URL of the best version.
+Answer redirect_to_best(const Site& site, const Exchange& exchange, const AssetId& id,
+                        const VariantName& name, const Recipe& settled) {
+  if (name.negotiate) return redirect_negotiated(site, exchange, id, name);
+  if (const auto asset = find_asset(site, exchange.arguments[0]); !asset)
+    return failed(asset.error());
+  const auto version = site.services.deliver.best_version(id, settled);
+  if (!version) return failed(version.error());
+  return redirect(site, variant_path(id.text(), preset_or_none(site, name), name.recipe, *version),
+                  false);
+}
+
+/// Which of the two versions that there are a URL names; nothing where it names none of them.
+std::optional<Effort> effort_of(const Site& site, std::string_view version, const Recipe& settled) {
+  for (const Effort effort : {Effort::quick, Effort::high})
+    if (version == site.services.deliver.version_of(settled, effort)) return effort;
+  return std::nullopt;
 }
 
 /// `?format=` says it where the name does not.
@@ -171,21 +193,16 @@ Answer get_variant(const Site& site, const Exchange& exchange) {
     if (!asset) return failed(asset.error());
     wanted = settled_for(*asset, wanted);
   }
-  if (name->version != site.services.deliver.version_of(wanted)) {
-    if (name->negotiate) return redirect_negotiated(site, exchange, *id, *name);
-    if (const auto asset = find_asset(site, exchange.arguments[0]); !asset)
-      return failed(asset.error());
-    return redirect(site,
-                    variant_path(id->text(), preset_or_none(site, *name), name->recipe,
-                                 site.services.deliver.version_of(wanted)),
-                    false);
-  }
-  return deliver(site, exchange,
-                 {.id = *id,
-                  .recipe = name->recipe,
-                  .negotiate = name->negotiate,
-                  .cache_control = cache_for_ever,
-                  .keep_hot = !without_signature(exchange.head.target).contains('?')});
+  const auto only = effort_of(site, name->version, wanted);
+  if (!only) return redirect_to_best(site, exchange, *id, *name, wanted);
+  auto answer = deliver(site, exchange,
+                        {.id = *id,
+                         .recipe = name->recipe,
+                         .negotiate = name->negotiate,
+                         .cache_control = cache_for_ever,
+                         .keep_hot = !without_signature(exchange.head.target).contains('?'),
+                         .only = only});
+  return answer ? *std::move(answer) : redirect_to_best(site, exchange, *id, *name, wanted);
 }
 
 Answer get_imgix(const Site& site, const Exchange& exchange) {
@@ -195,12 +212,13 @@ Answer get_imgix(const Site& site, const Exchange& exchange) {
   if (!request) return failed(request.error());
   // This URL stays when the focal point moves, which another server may do without a word.
   const bool may_move = follows_focal_point(request->recipe) && site.services.catalog.is_shared();
-  return deliver(site, exchange,
-                 {.id = *id,
-                  .recipe = request->recipe,
-                  .negotiate = request->negotiate,
-                  .cache_control = cache_a_day,
-                  .keep_hot = !may_move});
+  return *deliver(site, exchange,
+                  {.id = *id,
+                   .recipe = request->recipe,
+                   .negotiate = request->negotiate,
+                   .cache_control = cache_a_day,
+                   .keep_hot = !may_move,
+                   .only = std::nullopt});
 }
 
 Answer resolve_variant(const Site& site, const Exchange& exchange) {

@@ -6,25 +6,6 @@
 #include <vector>
 
 namespace calotype {
-namespace {
-
-/// "<asset> <version> <recipe>": no part but the last may hold a space, and it doesn't.
-std::string name_of(const VariantKey& key) {
-  return key.asset_id.text() + " " + key.version + " " + key.recipe;
-}
-
-std::optional<VariantKey> parse_name(std::string_view name) {
-  const auto first = name.find(' ');
-  const auto second = name.find(' ', first + 1);
-  if (first == name.npos || second == name.npos) return std::nullopt;
-  const auto id = AssetId::parse(name.substr(0, first));
-  if (!id) return std::nullopt;
-  return VariantKey{*id, std::string(name.substr(second + 1)),
-                    std::string(name.substr(first + 1, second - first - 1))};
-}
-
-}  // namespace
-
 void Accesses::add(const VariantCatalog::Access& access) {
   auto [place, fresh] = noted_.try_emplace(access.key, access);
   if (fresh) return;
@@ -34,7 +15,14 @@ void Accesses::add(const VariantCatalog::Access& access) {
 
 void Accesses::note(const VariantKey& key) {
   const std::lock_guard lock(mutex_);
-  add({key, clock_.now(), 1});
+  add({.key = key, .at = clock_.now()});
+}
+
+Result<void> Accesses::write_down(std::span<VariantCatalog::Access> accesses) {
+  if (accesses.empty()) return {};
+  for (VariantCatalog::Access& access : accesses)
+    access.can_improve = popularity_.after > 0 && popularity_.can_improve(access.key);
+  return catalog_.touch_variants(accesses, popularity_.after);
 }
 
 Result<void> Accesses::flush(std::span<const VariantCatalog::Access> more,
@@ -51,15 +39,18 @@ Result<void> Accesses::flush(std::span<const VariantCatalog::Access> more,
     noted_.clear();
   }
   // Where the ledger may or may not have taken them they count twice rather than not at all.
-  if (!accesses.empty() && !ledger_.add(counts)) TRY_VOID(catalog_.touch_variants(accesses));
+  if (!accesses.empty() && !ledger_.add(counts)) TRY_VOID(write_down(accesses));
   auto settled = ledger_.settle(turn, [this](std::span<const AccessCount> part) {
     std::vector<VariantCatalog::Access> found;
     for (const AccessCount& count : part) {
-      auto key = parse_name(count.variant);
+      auto key = parse_variant_name(count.variant);
       // A time to come, out of a damaged cache, would keep a variant for ever.
-      if (key) found.push_back({*std::move(key), std::min(count.last, clock_.now()), count.count});
+      if (key)
+        found.push_back({.key = *std::move(key),
+                         .at = std::min(count.last, clock_.now()),
+                         .count = count.count});
     }
-    return found.empty() ? Result<void>{} : catalog_.touch_variants(found);
+    return write_down(found);
   });
   // Out of reach: what is in there waits, and what was ours has been written down.
   if (!settled && (settled.error().code == ErrorCode::server_unreachable ||

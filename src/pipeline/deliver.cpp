@@ -62,9 +62,10 @@ Deliver::Deliver(const DeliverParts& parts, const DeliverSettings& settings,
       write_behind_gauge_(parts.metrics.gauge("variant_write_behind_bytes",
                                               "Rendered bytes that are not stored yet.")),
       known_(parts.cache, parts.deletions, parts.clock, parts.metrics,
-             [this](const Recipe& recipe) { return version_of(recipe); }),
+             [this](const Recipe& recipe, Effort effort) { return version_of(recipe, effort); }),
       leases_(parts.catalog, settings.lease),
-      accesses_(parts.catalog, parts.cache, parts.clock),
+      accesses_(parts.catalog, parts.cache, parts.clock,
+                {settings.popular_after, [this](const VariantKey& key) { return is_quick(key); }}),
       store_pool_("store", store_threads, settings.renders_waiting_max * 4),
       render_pool_("render", settings.renders_waiting_max, 0) {}
 
@@ -73,13 +74,28 @@ Deliver::~Deliver() {
   store_pool_.stop();
 }
 
-std::string Deliver::version_of(const Recipe& recipe) const {
-  return calotype::version_of(recipe, renderers_.version());
+std::string Deliver::version_of(const Recipe& recipe, Effort effort) const {
+  // Made with another effort, the same recipe is another version.
+  std::string renderer(renderers_.version());
+  if (effort == Effort::high) renderer += "\nhigh effort";
+  return calotype::version_of(recipe, renderer);
+}
+
+/// Made by a renderer like ours, and not with the highest effort.
+bool Deliver::is_quick(const VariantKey& key) const {
+  const auto recipe = parse_recipe(key.recipe);
+  return recipe && recipe->format && key.version == version_of(*recipe);
+}
+
+Result<std::string> Deliver::best_version(const AssetId& id, const Recipe& recipe) {
+  std::string better = version_of(recipe, Effort::high);
+  TRY(const auto stored, catalog_.find_variant({id, to_string(recipe), better}));
+  return stored ? better : version_of(recipe);
 }
 
 Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool negotiate,
-                                std::string_view accept) {
-  const Wanted wanted{recipe, negotiate, accept};
+                                std::string_view accept, std::optional<Effort> only) {
+  const Wanted wanted{recipe, negotiate, accept, only};
   if (auto known = find_known(id, wanted)) return *std::move(known);
   const Timestamp moment = known_.moment();
   TRY(auto asset, catalog_.find_asset(id));
@@ -96,33 +112,19 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
                .varies = negotiate && !recipe.format,
                .picture = std::nullopt,
                .order = std::nullopt};
-  found.picture = find_unstored(found.key);
+  TRY_VOID(find_made(found, only));
   if (found.picture) {
-    found.picture->rendered = false;
+    if (cache_.is_shared() && !found.picture->unstored)
+      known_.remember(asked, only, found.picture->row, asset->media, moment);
     return found;
   }
-  TRY(const auto row, catalog_.find_variant(found.key));
-  if (row) {
-    auto picture = open_stored(*row);
-    if (picture) {
-      accesses_.note(found.key);
-      if (cache_.is_shared()) known_.remember(asked, *row, asset->media, moment);
-      found.picture = *std::move(picture);
-      return found;
-    }
-    // A store that does not answer has lost nothing.
-    if (picture.error().kind() != ErrorKind::corrupt)
-      return std::unexpected(std::move(picture).error());
-    // Damage that can be mended is mended: the variant is made again.
-    log::error("stored variant is unusable", {{"blob", row->blob_key}, {"error", picture.error()}});
-    TRY_VOID(catalog_.drop_variant(found.key));
-  }
+  if (only == Effort::high) return found;
   TRY(const RenderPlan plan, plan_render(found.recipe, asset->media, asset->proof, limits_));
   std::optional<AssetRow> watermark;
   if (meant.watermark) {
     TRY(watermark, find_watermark(meant.watermark->asset));
   }
-  found.order = RenderOrder{*std::move(asset), asked, std::move(watermark), found.key, plan};
+  found.order = RenderOrder{*std::move(asset), asked, std::move(watermark), found.key, plan, only};
   return found;
 }
 
@@ -133,6 +135,40 @@ Result<AssetRow> Deliver::find_watermark(const AssetId& id) {
                 std::format("No asset is the watermark {}.", id.text()));
   TRY_VOID(check_renderable(*asset));
   return *std::move(asset);
+}
+
+/// The version that is wanted, where it has been made; the quick one may not be stored yet.
+Result<void> Deliver::find_made(Lookup& found, std::optional<Effort> only) {
+  if (only != Effort::quick) {
+    const VariantKey better{found.key.asset_id, found.key.recipe,
+                            version_of(found.recipe, Effort::high)};
+    TRY(found.picture, find_stored(better));
+    if (found.picture || only) {
+      found.key = better;
+      return {};
+    }
+  }
+  found.picture = find_unstored(found.key);
+  if (found.picture) return {};
+  TRY(found.picture, find_stored(found.key));
+  return {};
+}
+
+Result<std::optional<Picture>> Deliver::find_stored(const VariantKey& key) {
+  TRY(const auto row, catalog_.find_variant(key));
+  if (!row) return std::nullopt;
+  auto picture = open_stored(*row);
+  if (picture) {
+    accesses_.note(key);
+    return *std::move(picture);
+  }
+  // A store that does not answer has lost nothing.
+  if (picture.error().kind() != ErrorKind::corrupt)
+    return std::unexpected(std::move(picture).error());
+  // Damage that can be mended is mended: the variant is made again.
+  log::error("stored variant is unusable", {{"blob", row->blob_key}, {"error", picture.error()}});
+  TRY_VOID(catalog_.drop_variant(key));
+  return std::nullopt;
 }
 
 /// What another server, or this one in a former life, has found out.
@@ -161,7 +197,10 @@ std::optional<Picture> Deliver::find_unstored(const VariantKey& key) {
   const std::lock_guard lock(mutex_);
   const auto place = unstored_.find(key);
   if (place == unstored_.end()) return std::nullopt;
-  return place->second;
+  Picture picture = place->second;
+  picture.rendered = false;
+  picture.unstored = true;
+  return picture;
 }
 
 Result<Picture> Deliver::open_stored(const VariantRow& row) {
@@ -271,14 +310,14 @@ void Deliver::store_behind(const RenderOrder& order, const VariantLease& lease,
     write_behind_gauge_.set(static_cast<double>(behind));
   }
   auto work = [this, lease, row = picture.row, bytes = picture.bytes, asked = order.asked,
-               media = order.asset.media](std::stop_token) {
+               only = order.only, media = order.asset.media](std::stop_token) {
     const Timestamp moment = known_.moment();
     if (auto stored = store(lease, row, *bytes); !stored)
       log::warn("variant was not stored", {{"asset", row.key.asset_id.text()},
                                            {"recipe", row.key.recipe},
                                            {"error", stored.error()}});
     else if (cache_.is_shared())
-      known_.remember(asked, row, media, moment);
+      known_.remember(asked, only, row, media, moment);
     const std::lock_guard lock(mutex_);
     unstored_.erase(row.key);
     unstored_bytes_ -= row.bytes;

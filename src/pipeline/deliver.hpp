@@ -44,6 +44,7 @@ struct DeliverSettings {
   std::size_t renders_waiting_max = 64;              // distinct variants under way at once
   std::uint64_t in_memory_bytes_max = 4 << 20;       // a stored variant up to this is read whole
   std::uint64_t write_behind_bytes_max = 256 << 20;  // past it a render is stored before it is sent
+  std::uint64_t popular_after = 100;  // requests, then a variant is made again; 0: none ever is
 };
 
 /// A variant's bytes: in memory or in a file, never both, never neither.
@@ -52,6 +53,7 @@ struct Picture {
   SharedBytes bytes;
   std::optional<Blob> blob;
   bool rendered = false;  // made for this request (X-Cache: MISS)
+  bool unstored = false;  // its row and its blob are still to come
 };
 
 /// What has to be made.
@@ -61,6 +63,7 @@ struct RenderOrder {
   std::optional<AssetRow> watermark;
   VariantKey key;
   RenderPlan plan;
+  std::optional<Effort> only;  // see look_up
 };
 
 struct Lookup {
@@ -69,7 +72,7 @@ struct Lookup {
   VariantKey key;
   bool varies = false;               // the format came from Accept
   std::optional<Picture> picture;    // there already
-  std::optional<RenderOrder> order;  // otherwise
+  std::optional<RenderOrder> order;  // otherwise, but for only = Effort::high
 };
 
 class Deliver {
@@ -82,8 +85,12 @@ class Deliver {
   /// pending), not_renderable (with the inspection's reason), limit_exceeded. `accept` is the
   /// request's Accept header; it matters where `negotiate` is set. Without it a recipe without a
   /// format means the original's own, or JPEG.
+  ///
+  /// Without `only` it finds the best version that is stored, and orders the quick one where none
+  /// is; with it, that version and no other, and of the high one nothing is ordered: nobody waits
+  /// for it.
   Result<Lookup> look_up(const AssetId& id, const Recipe& recipe, bool negotiate,
-                         std::string_view accept);
+                         std::string_view accept, std::optional<Effort> only = std::nullopt);
 
   using Done = std::move_only_function<void(const Result<Picture>&)>;
   using Ticket = SingleFlight<VariantKey, Result<Picture>>::Ticket;
@@ -101,11 +108,20 @@ class Deliver {
   /// The asset was deleted through this server: nothing remembered of it is used from now on.
   void forget(const AssetId& id);
 
+  /// There is a better version of one of the asset's variants: what is remembered is forgotten.
+  void look_again(const AssetId& id) { known_.forget(id); }
+
   /// 8 characters; part of every variant's URL. Of a recipe as it is settled for its asset.
-  std::string version_of(const Recipe& recipe) const;
+  std::string version_of(const Recipe& recipe, Effort effort = Effort::quick) const;
+  /// Of the best that is stored; the quick one's where nothing better is. The recipe has a format,
+  /// and is settled for its asset.
+  Result<std::string> best_version(const AssetId& id, const Recipe& recipe);
 
  private:
   std::optional<Lookup> find_known(const AssetId& id, const Wanted& wanted);
+  Result<void> find_made(Lookup& found, std::optional<Effort> only);
+  Result<std::optional<Picture>> find_stored(const VariantKey& key);
+  bool is_quick(const VariantKey& key) const;
   std::optional<Picture> find_unstored(const VariantKey& key);
   Result<Picture> make(const RenderOrder& order, const std::stop_token& stop);
   Result<Picture> render(const RenderOrder& order, const VariantLease& lease,

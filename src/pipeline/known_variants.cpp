@@ -56,8 +56,9 @@ KnownVariants::KnownVariants(ResolutionCache& cache, Deletions& deletions, const
       outdated_(metrics.counter("cache_entries_outdated_total",
                                 "Entries of the shared cache that were not relied upon.")) {}
 
-std::string KnownVariants::name_of(const Recipe& asked) const {
-  return version_of_(asked) + " " + to_string(asked);
+/// "{version} {recipe}" of one version, "{quick version}+ {recipe}" of the best there is.
+std::string KnownVariants::entry_name(const Recipe& asked, std::optional<Effort> only) const {
+  return version_of_(asked, only.value_or(Effort::quick)) + (only ? " " : "+ ") + to_string(asked);
 }
 
 std::optional<KnownVariants::Known> KnownVariants::find(const AssetId& id, const Wanted& wanted) {
@@ -65,7 +66,7 @@ std::optional<KnownVariants::Known> KnownVariants::find(const AssetId& id, const
   const std::vector<Recipe> recipes = recipes_meant(wanted.recipe);
   std::vector<std::string> names;
   names.reserve(recipes.size());
-  for (const Recipe& recipe : recipes) names.push_back(name_of(recipe));
+  for (const Recipe& recipe : recipes) names.push_back(entry_name(recipe, wanted.only));
   const auto found = cache_.find(id.text(), names);
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (!found[i]) continue;
@@ -81,10 +82,10 @@ std::optional<KnownVariants::Known> KnownVariants::find(const AssetId& id, const
   return std::nullopt;
 }
 
-void KnownVariants::remember(const Recipe& asked, const VariantRow& row, const MediaInfo& original,
-                             Timestamp known_at) {
+void KnownVariants::remember(const Recipe& asked, std::optional<Effort> only, const VariantRow& row,
+                             const MediaInfo& original, Timestamp known_at) {
   if (follows_focal_point(asked)) return;
-  cache_.put(row.key.asset_id.text(), name_of(asked),
+  cache_.put(row.key.asset_id.text(), entry_name(asked, only),
              {.recipe = row.key.recipe,
               .version = row.key.version,
               .blob_key = row.blob_key,

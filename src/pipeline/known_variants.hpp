@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "asset/plan.hpp"
 #include "base/metrics.hpp"
 #include "cache/shared_cache.hpp"
 #include "catalog/rows.hpp"
@@ -21,6 +22,7 @@ struct Wanted {
   Recipe recipe;           // its format may be open
   bool negotiate = false;  // an open format is chosen by Accept, else it is the original's own
   std::string_view accept;
+  std::optional<Effort> only;  // that version and no other; without it the best that is stored
 };
 
 /// The format that it gets, of an original that is known.
@@ -29,7 +31,7 @@ ImageFormat format_for(const MediaInfo& original, const Wanted& wanted);
 class KnownVariants {
  public:
   /// 8 characters; part of a variant's key.
-  using VersionOf = std::function<std::string(const Recipe&)>;
+  using VersionOf = std::function<std::string(const Recipe&, Effort)>;
 
   KnownVariants(ResolutionCache& cache, Deletions& deletions, const Clock& clock, Metrics& metrics,
                 VersionOf version_of);
@@ -43,14 +45,15 @@ class KnownVariants {
 
   /// To be taken before the catalog is asked for what is going to be remembered.
   Timestamp moment() const { return clock_.now(); }
-  /// `asked` is canonical and has its format; the row is what it led to.
-  void remember(const Recipe& asked, const VariantRow& row, const MediaInfo& original,
-                Timestamp known_at);
-  /// Its asset was deleted through this server, or its blob is unusable.
+  /// `asked` is canonical and has its format; the row is what it led to, be it as the best version
+  /// or as the `only` one that would do.
+  void remember(const Recipe& asked, std::optional<Effort> only, const VariantRow& row,
+                const MediaInfo& original, Timestamp known_at);
+  /// Its asset was deleted through this server, its blob is unusable, or there is a better version.
   void forget(const AssetId& id) { cache_.drop(id.text()); }
 
  private:
-  std::string name_of(const Recipe& asked) const;
+  std::string entry_name(const Recipe& asked, std::optional<Effort> only) const;
 
   ResolutionCache& cache_;
   Deletions& deletions_;

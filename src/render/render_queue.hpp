@@ -42,7 +42,11 @@ struct RenderTask {
   /// Lower is sooner.
   int rank() const { return first ? 0 : 1 + static_cast<int>(request.render_class); }
   /// Whether it has a source in common with others of its key.
-  bool can_share() const { return !inspects && !first && !request.batch_key.empty(); }
+  bool can_share() const {
+    // Upkeep would be drawn to the front by its source.
+    return !inspects && !first && !request.batch_key.empty() &&
+           request.render_class != RenderClass::upkeep;
+  }
   std::uint64_t pixels() const {
     return std::uint64_t{request.plan.scaled_width} * request.plan.scaled_height;
   }

@@ -6,6 +6,7 @@
 #include <lcms2.h>
 
 #include <algorithm>
+#include <random>
 #include <thread>
 
 #include "base/json.hpp"
@@ -51,6 +52,34 @@ TEST_F(RendererPoolTest, EveryFormatGoesInAndOut) {
       EXPECT_LT(difference(decoded(picture), scene(100, 75)), to == ImageFormat::gif ? 7 : 5)
           << to_string(from) << " to " << to_string(to);
     }
+  }
+}
+
+TEST_F(RendererPoolTest, HighEffortGivesTheSamePictureInFewerBytes) {
+  // Grain, so that there is something to look for.
+  Bitmap grainy = scene(640, 480);
+  std::minstd_rand random(1);
+  for (std::uint32_t y = 0; y < 480; ++y)
+    for (std::uint32_t i = 0; i < 640 * 4; ++i)
+      if (i % 4 != 3) {
+        std::uint8_t& level = grainy.row(y)[i];
+        level = static_cast<std::uint8_t>(
+            std::clamp(level + static_cast<int>(random() % 17) - 8, 0, 255));
+      }
+  const std::string original = encode(grainy, ImageFormat::png, 0).value();
+  for (const auto to :
+       {ImageFormat::jpeg, ImageFormat::png, ImageFormat::webp, ImageFormat::avif}) {
+    RenderRequest request = request_for(source_of(original), 320, 240, to);
+    const std::string quick = made(request);
+    request.plan.effort = Effort::high;
+    request.render_class = RenderClass::upkeep;
+    const std::string high = made(request);
+    if (to == ImageFormat::png)  // of grain there is nothing to be saved without loss
+      EXPECT_LT(high.size(), quick.size() + 64);
+    else
+      EXPECT_LT(high.size(), quick.size()) << to_string(to);
+    EXPECT_LT(difference(decoded(high), decoded(quick)), to == ImageFormat::png ? 0.001 : 4)
+        << to_string(to);
   }
 }
 
@@ -361,6 +390,30 @@ TEST(RendererPool, OneUnderWayIsKilledOnlyWhenNobodyElsesIsInItsBatch) {
   const auto picture = (*pool)->render(request_for(source_of(jpeg_of(scene(64, 48))), 8, 6), {});
   ASSERT_TRUE(picture.has_value()) << describe(picture.error());
   EXPECT_NE((*pool)->memory().at(0).pid, before);
+}
+
+TEST(RendererPool, UpkeepThatTakesLongGivesWayToWhoWaitsAndToNobodyElse) {
+  RenderSettings settings = faulty_settings();
+  settings.render_timeout = 30s;
+  auto pool = RendererPool::start(settings);
+  ASSERT_TRUE(pool.has_value()) << describe(pool.error());
+  std::optional<Error> ended;
+  std::jthread upkeep([&] {
+    RenderRequest request = request_for(source_of(with_fault("loop")), 8, 6);
+    request.render_class = RenderClass::upkeep;
+    const auto result = (*pool)->render(request, {});
+    if (!result) ended = result.error();
+  });
+  while ((*pool)->depth().running == 0) std::this_thread::sleep_for(5ms);
+  const pid_t before = (*pool)->memory().at(0).pid;
+  std::this_thread::sleep_for(1'500ms);
+  EXPECT_EQ((*pool)->depth().running, 1) << "nobody waits";
+  EXPECT_EQ((*pool)->memory().at(0).pid, before);
+  const auto picture = (*pool)->render(request_for(source_of(jpeg_of(scene(64, 48))), 8, 6), {});
+  ASSERT_TRUE(picture.has_value()) << describe(picture.error());
+  upkeep.join();
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->code, ErrorCode::timeout) << describe(*ended);
 }
 
 TEST(RendererPool, AProcessIsReplacedAfterItsShareOfRendersWithoutAPause) {

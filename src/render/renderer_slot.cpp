@@ -28,8 +28,12 @@ using namespace std::chrono_literals;
 constexpr auto memory_poll = 10ms;
 constexpr auto start_timeout = 60s;  // warming up takes a second; under a sanitizer many
 constexpr auto idle_release = 300ms;
-constexpr auto death_max = 2s;  // from closing its descriptors to being dead
-constexpr int in_row_max = 32;  // of one source, then the others have their turn
+// A renderer that is killed has to be warmed up again: what is soon done may as well end.
+constexpr auto upkeep_patience = 1s;
+constexpr int polls_in_the_way_max = 3;  // another slot takes what it can within less
+constexpr int polls_of_probe_max = 200;  // two seconds: a health probe may wait a little
+constexpr auto death_max = 2s;           // from closing its descriptors to being dead
+constexpr int in_row_max = 32;           // of one source, then the others have their turn
 // A large original is decoded for tens of milliseconds: waiting a little for the other widths that
 // a page asks for at the same moment is cheaper than decoding at a size too small for them.
 constexpr auto gather_window = 2ms;
@@ -297,7 +301,8 @@ void RendererSlot::serve(const TaskPtr& task) {
     lose_task(error_of_death(sent.error()));
     return;
   }
-  while (!is_answered() && !is_over_limit() && !is_forsaken()) {
+  polls_in_the_way_ = 0;
+  while (!is_answered() && !is_over_limit() && !is_forsaken() && !gives_way()) {
     pollfd waits[] = {{process_->socket(), POLLIN, 0}, {event_.get(), POLLIN, 0}};
     ::poll(waits, std::size(waits), static_cast<int>(memory_poll.count()));
     if ((waits[1].revents & POLLIN) != 0) {
@@ -310,7 +315,9 @@ void RendererSlot::serve(const TaskPtr& task) {
 void RendererSlot::finish_task(std::optional<Error> error) {
   const std::lock_guard lock(shared_.mutex);
   --shared_.running;
-  if (!error) shared_.task_time += (Clock::now() - since_ - shared_.task_time) / 8;
+  // What takes its time on purpose says nothing of how long those who wait will.
+  const bool is_upkeep = task_->request.render_class == RenderClass::upkeep;
+  if (!error && !is_upkeep) shared_.task_time += (Clock::now() - since_ - shared_.task_time) / 8;
   PoolShared::finish(*task_, std::move(error));
   task_.reset();
 }
@@ -381,6 +388,24 @@ bool RendererSlot::is_forsaken() {
     if (!shared_.stopping && (!task_->abandoned || others_wait)) return false;
   }
   lose_task(fail(ErrorCode::cancelled, "Nobody waits for this picture any more.").error());
+  return true;
+}
+
+/// Upkeep that takes long ends for the sake of those who wait, where no other renderer takes them.
+bool RendererSlot::gives_way() {
+  const bool is_upkeep = !task_->inspects && task_->request.render_class == RenderClass::upkeep;
+  if (!is_upkeep || Clock::now() - since_ < upkeep_patience) return false;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    const TaskPtr sooner = shared_.queue.find([&](const RenderTask& other) {
+      return !other.first && other.rank() < task_->rank() && !is_busy_elsewhere(other);
+    });
+    const bool probed =
+        shared_.queue.find([](const RenderTask& other) { return other.first; }) != nullptr;
+    polls_in_the_way_ = sooner || probed ? polls_in_the_way_ + 1 : 0;
+    if (polls_in_the_way_ < (sooner ? polls_in_the_way_max : polls_of_probe_max)) return false;
+  }
+  lose_task(fail(ErrorCode::timeout, "Those who wait needed the renderer.").error());
   return true;
 }
 

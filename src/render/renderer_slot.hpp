@@ -83,6 +83,7 @@ class RendererSlot {
 
   bool is_over_limit();
   bool is_forsaken();
+  bool gives_way();
   Error error_of_death(Error seen);
   void lose_process();
   void lose_task(Error error);
@@ -100,6 +101,7 @@ class RendererSlot {
 
   TaskPtr task_;               // the one under way
   int served_in_row_ = 0;      // of the source in hand
+  int polls_in_the_way_ = 0;   // in a row, that found somebody waiting behind upkeep
   Clock::time_point since_{};  // of the task's start
 };
 

@@ -110,7 +110,7 @@ struct Output {
   std::int8_t brightness, contrast, saturation;
   std::uint8_t has_watermark, mark_gravity, mark_width_percent, mark_opacity_percent;
   std::uint8_t keep_metadata, profile, lossless, keeps_gain_map;
-  std::uint8_t reserved[1];
+  std::uint8_t effort;
 };
 
 struct Inspect {

@@ -30,6 +30,7 @@ bool has_known_names(const Output& output) {
          output.fit <= std::to_underlying(Fit::fill) &&
          output.gravity <= std::to_underlying(Gravity::focal) &&
          output.tone <= std::to_underlying(Tone::bitonal) &&
+         output.effort <= std::to_underlying(Effort::high) &&
          output.profile <= std::to_underlying(ColorProfile::keep) &&
          is_compass(static_cast<Gravity>(output.mark_gravity));
 }
@@ -128,6 +129,7 @@ Output to_wire(std::uint64_t id, const RenderPlan& plan) {
   output.lossless = plan.lossless;
   output.bytes_max = plan.bytes_max;
   output.keeps_gain_map = plan.keeps_gain_map;
+  output.effort = std::to_underlying(plan.effort);
   return output;
 }
 
@@ -165,6 +167,7 @@ std::optional<RenderPlan> from_wire(const Output& output) {
   plan.lossless = output.lossless != 0;
   plan.bytes_max = output.bytes_max;
   plan.keeps_gain_map = output.keeps_gain_map != 0;
+  plan.effort = static_cast<Effort>(output.effort);
   return plan;
 }
 

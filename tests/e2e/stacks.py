@@ -151,7 +151,8 @@ class ClusterPlace:
         more = {}
         if pooled and self.pooled:
             more = {"catalog": self.pooled, "catalog.listen": self.catalog}
-        return {"catalog": self.catalog, "blobs": self.blobs, "cache": self.cache} | more
+        return {"catalog": self.catalog, "blobs": self.blobs, "cache": self.cache,
+                "cache.prefix": self.name} | more
 
     def state(self):
         return ClusterState(self.catalog, self.s3, self.bucket, self.name)

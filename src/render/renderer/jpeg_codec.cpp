@@ -138,7 +138,7 @@ struct Writer {
 
 enum class Channels : std::uint8_t { half_chroma, full_chroma, gray };
 
-bool write(Writer& writer, const Bitmap& picture, int quality, Channels channels) {
+bool write(Writer& writer, const Bitmap& picture, int quality, Channels channels, Effort effort) {
   if (setjmp(writer.sink.jump) != 0) return false;
   jpeg_compress_struct& codec = writer.codec;
   jpeg_create_compress(&codec);
@@ -151,6 +151,7 @@ bool write(Writer& writer, const Bitmap& picture, int quality, Channels channels
   jpeg_set_quality(&codec, quality, TRUE);
   codec.optimize_coding = TRUE;
   if (channels == Channels::gray) jpeg_set_colorspace(&codec, JCS_GRAYSCALE);
+  if (effort == Effort::high) jpeg_simple_progression(&codec);
   if (channels == Channels::full_chroma) {
     codec.comp_info[0].h_samp_factor = 1;
     codec.comp_info[0].v_samp_factor = 1;
@@ -198,21 +199,24 @@ Outcome<Bitmap> decode_jpeg(Bytes bytes, int eighths) {
 
 namespace {
 
-Outcome<std::string> encode_as(const Bitmap& picture, int quality, Channels channels) {
+Outcome<std::string> encode_as(const Bitmap& picture, int quality, Channels channels,
+                               Effort effort) {
   Writer writer;
-  if (!write(writer, picture, quality, channels))
+  if (!write(writer, picture, quality, channels, effort))
     return failed(wire::Status::refused, writer.sink.text);
   return std::string(reinterpret_cast<const char*>(writer.buffer), writer.length);
 }
 
 }  // namespace
 
-Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma) {
-  return encode_as(picture, quality, full_chroma ? Channels::full_chroma : Channels::half_chroma);
+Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma,
+                                 Effort effort) {
+  return encode_as(picture, quality, full_chroma ? Channels::full_chroma : Channels::half_chroma,
+                   effort);
 }
 
 Outcome<std::string> encode_gray_jpeg(const Bitmap& picture, int quality) {
-  return encode_as(picture, quality, Channels::gray);
+  return encode_as(picture, quality, Channels::gray, Effort::quick);
 }
 
 }  // namespace calotype

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "asset/plan.hpp"
 #include "render/renderer/picture.hpp"
 
 namespace calotype {
@@ -28,7 +29,8 @@ Outcome<JpegHeader> read_jpeg_header(Bytes bytes);
 Outcome<Bitmap> decode_jpeg(Bytes bytes, int eighths);
 
 /// `full_chroma`: 4:4:4 instead of 4:2:0. The alpha is not looked at.
-Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma);
+Outcome<std::string> encode_jpeg(const Bitmap& picture, int quality, bool full_chroma,
+                                 Effort effort = Effort::quick);
 
 /// One channel: the picture is gray already.
 Outcome<std::string> encode_gray_jpeg(const Bitmap& picture, int quality);

@@ -6,18 +6,18 @@
 
 namespace calotype {
 
-Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality) {
+Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality, Effort effort) {
   switch (format) {
     case ImageFormat::jpeg:
-      return encode_jpeg(picture, quality, false);
+      return encode_jpeg(picture, quality, false, effort);
     case ImageFormat::webp:
-      return encode_webp(picture, quality);
+      return encode_webp(picture, quality, effort);
     case ImageFormat::png:
-      return encode_png(picture);
     case ImageFormat::avif:
     case ImageFormat::gif:
     case ImageFormat::jxl:
-      return encode_still(picture, {.format = format, .quality = quality, .icc_profile = {}});
+      return encode_still(
+          picture, {.format = format, .quality = quality, .effort = effort, .icc_profile = {}});
   }
   return failed(wire::Status::refused, "no such format");
 }
@@ -35,7 +35,7 @@ Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan, Or
   const Size kept{plan.kept_width, plan.kept_height};
   const Size canvas{plan.output_width, plan.output_height};
   const auto encoded = [&](const Bitmap& picture) -> Outcome<MadePicture> {
-    TRY(std::string bytes, encode(picture, plan.format, plan.quality));
+    TRY(std::string bytes, encode(picture, plan.format, plan.quality, plan.effort));
     return MadePicture{std::move(bytes), {picture.width(), picture.height()}};
   };
   TRY(const Bitmap* scaled, original.scaled(scaled_size));

@@ -26,6 +26,7 @@ bool is_usual(const RenderPlan& plan);
 Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& plan,
                                           Original* mark);
 
-Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality);
+Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality,
+                            Effort effort = Effort::quick);
 
 }  // namespace calotype

@@ -182,6 +182,7 @@ Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& 
   }
   Encoding encoding{.format = plan.format,
                     .quality = plan.quality,
+                    .effort = plan.effort,
                     .lossless = plan.lossless,
                     .bytes_max = plan.bytes_max,
                     .icc_profile = {}};
@@ -199,7 +200,7 @@ Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& 
   const Bitmap picture = finish(scaled);
   const bool is_plain_encoding =
       !plan.keep_metadata && encoding.icc_profile.empty() && !plan.lossless && plan.bytes_max == 0;
-  TRY(std::string bytes, is_plain_encoding ? encode(picture, plan.format, plan.quality)
+  TRY(std::string bytes, is_plain_encoding ? encode(picture, plan.format, plan.quality, plan.effort)
                                            : encode_still(picture, encoding));
   if (plan.keeps_gain_map) {
     TRY(bytes, with_gain_map(original, finish.plan_as_done(), std::move(bytes)));

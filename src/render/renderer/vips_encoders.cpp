@@ -39,10 +39,11 @@ VImage described(const Bitmap& picture, const Encoding& encoding) {
 std::string save(const VImage& image, const Encoding& encoding, int quality, int colors_bits) {
   vips::VOption* options = VImage::option()->set("keep", kept_of(encoding));
   // Where colours are few for the sake of bytes, dots in between would cost more than they show.
+  const bool is_high = encoding.effort == Effort::high;
   const double dither = colors_bits == 0 ? 1.0 : 0.0;
   switch (encoding.format) {
     case ImageFormat::jpeg:
-      options->set("Q", quality)->set("optimize_coding", true);
+      options->set("Q", quality)->set("optimize_coding", true)->set("interlace", is_high);
       options->set("subsample_mode", VIPS_FOREIGN_SUBSAMPLE_ON);
       return take(image.jpegsave_buffer(options));
     case ImageFormat::png:
@@ -50,24 +51,27 @@ std::string save(const VImage& image, const Encoding& encoding, int quality, int
         options->set("palette", true)->set("bitdepth", colors_bits)->set("dither", dither);
       options->set("filter",
                    colors_bits == 0 ? VIPS_FOREIGN_PNG_FILTER_ALL : VIPS_FOREIGN_PNG_FILTER_NONE);
-      options->set("compression", colors_bits == 0 ? 6 : 9);
+      options->set("compression", colors_bits == 0 && !is_high ? 6 : 9);
       return take(image.pngsave_buffer(options));
     case ImageFormat::webp:
-      options->set("Q", quality)->set("effort", 2)->set("lossless", encoding.lossless);
+      options->set("Q", quality)
+          ->set("effort", is_high ? 6 : 2)
+          ->set("lossless", encoding.lossless);
       return take(image.webpsave_buffer(options));
     case ImageFormat::avif:
       options->set("Q", quality)->set("lossless", encoding.lossless);
       options->set("compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1);
-      options->set("encoder", VIPS_FOREIGN_HEIF_ENCODER_AOM)->set("effort", 1);  // speed 8
+      // libaom speeds 8 and 5: at 5 a photograph takes some ten times as long.
+      options->set("encoder", VIPS_FOREIGN_HEIF_ENCODER_AOM)->set("effort", is_high ? 4 : 1);
       options->set("subsample_mode",
                    encoding.lossless ? VIPS_FOREIGN_SUBSAMPLE_OFF : VIPS_FOREIGN_SUBSAMPLE_ON);
       return take(image.heifsave_buffer(options));
     case ImageFormat::gif:
-      options->set("effort", 4)->set("bitdepth", colors_bits == 0 ? 8 : colors_bits);
+      options->set("effort", is_high ? 9 : 4)->set("bitdepth", colors_bits == 0 ? 8 : colors_bits);
       options->set("dither", dither);
       return take(image.gifsave_buffer(options));
     case ImageFormat::jxl:
-      options->set("effort", 3)->set("lossless", encoding.lossless);
+      options->set("effort", is_high ? 7 : 3)->set("lossless", encoding.lossless);
       if (!encoding.lossless) options->set("Q", quality);
       return take(image.jxlsave_buffer(options));
   }

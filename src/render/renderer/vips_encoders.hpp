@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "asset/recipe.hpp"
+#include "asset/plan.hpp"
 #include "render/renderer/picture.hpp"
 #include "render/renderer/vips_pictures.hpp"
 
@@ -16,6 +16,7 @@ namespace calotype {
 struct Encoding {
   ImageFormat format = ImageFormat::webp;
   int quality = 85;
+  Effort effort = Effort::quick;  // an animation as AVIF knows only this one
   bool lossless = false;
   std::uint32_t bytes_max = 0;                // 0: no matter
   std::vector<std::uint8_t> icc_profile;      // embedded where it is not empty

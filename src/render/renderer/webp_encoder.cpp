@@ -22,13 +22,13 @@ struct Encoding {
 
 }  // namespace
 
-Outcome<std::string> encode_webp(const Bitmap& picture, int quality) {
+Outcome<std::string> encode_webp(const Bitmap& picture, int quality, Effort effort) {
   WebPConfig config;
   Encoding encoding;
   if (WebPConfigInit(&config) == 0 || WebPPictureInit(&encoding.picture) == 0)
     return failed(wire::Status::refused, "libwebp is of another version");
   config.quality = static_cast<float>(quality);
-  config.method = 2;
+  config.method = effort == Effort::high ? 6 : 2;
   encoding.picture.width = static_cast<int>(picture.width());
   encoding.picture.height = static_cast<int>(picture.height());
   encoding.picture.writer = WebPMemoryWrite;

@@ -4,11 +4,12 @@
 
 #include <string>
 
+#include "asset/plan.hpp"
 #include "render/renderer/picture.hpp"
 
 namespace calotype {
 
 /// Lossy, 4:2:0, with alpha where the picture has it.
-Outcome<std::string> encode_webp(const Bitmap& picture, int quality);
+Outcome<std::string> encode_webp(const Bitmap& picture, int quality, Effort effort);
 
 }  // namespace calotype
