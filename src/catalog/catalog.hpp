@@ -165,6 +165,8 @@ class JobCatalog {
   /// A dead job starts anew with all its attempts (an inspect job's asset becomes INGESTED).
   /// job_not_found, job_not_retryable where it is not dead. Durable.
   virtual Result<void> retry_job(std::string_view id) = 0;
+  /// Every dead job of that kind starts anew: how many. Durable.
+  virtual Result<std::size_t> retry_dead_jobs(JobKind kind) = 0;
   virtual Result<std::vector<JobCount>> count_jobs() = 0;
 };
 
@@ -188,6 +190,9 @@ class KeyCatalog {
   virtual Result<std::vector<ApiKeyRow>> list_keys() = 0;
   virtual Result<std::optional<ApiKeyRow>> find_key(const Digest& hash) = 0;
   virtual Result<void> revoke_key(std::string_view id) = 0;  // key_not_found
+  /// Random, the same for all programs on the catalog, and never shown to a client: for what one
+  /// server signs and another has to recognise. Made by whoever asks first; durable.
+  virtual Result<SharedSecret> shared_secret() = 0;
 };
 
 /// What somebody may have kept a copy of, and should not any more.

@@ -319,6 +319,38 @@ TEST_P(CatalogConformance, DeletionDuringInspectionDiscardsWhatItFinds) {
   EXPECT_EQ(state_of("a"), AssetState::deleted);
 }
 
+TEST_P(CatalogConformance, PurgeThatItsWorkersDiedOfStartsAnew) {
+  record("a");
+  inspect("a");
+  ASSERT_TRUE(*catalog_->delete_uploads(id_of("a"), "", 0ms));
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    ASSERT_TRUE(*catalog_->begin_purge(lease_of(claim(Lane::maintenance)), id_of("a")));
+    clock_.advance(61s);  // nobody was heard of again
+  }
+  EXPECT_TRUE(catalog_->claim_jobs(Lane::maintenance, 1, 60s)->empty()) << "it is dead";
+  const auto now = [&] { return catalog_->presence(Sha256::of(as_bytes("a")))->purge_epoch; };
+  EXPECT_FALSE(*catalog_->record_published(upload_of("a"), now())) << "its bytes may be going";
+  EXPECT_EQ(*catalog_->retry_dead_jobs(JobKind::scrub), 0U);
+  EXPECT_EQ(*catalog_->retry_dead_jobs(JobKind::expire), 1U);
+  EXPECT_EQ(*catalog_->retry_dead_jobs(JobKind::expire), 0U);
+  const Job again = claim(Lane::maintenance);
+  EXPECT_EQ(again.attempts, 1);
+  ASSERT_TRUE(*catalog_->begin_purge(lease_of(again), id_of("a")));
+  ASSERT_TRUE(catalog_->finish_purge(lease_of(again), id_of("a")));
+  EXPECT_TRUE(*catalog_->record_published(upload_of("a"), now()));
+}
+
+TEST_P(CatalogConformance, EveryProgramIsToldTheSameSecret) {
+  const SharedSecret secret = catalog_->shared_secret().value();
+  EXPECT_NE(secret, SharedSecret{});
+  EXPECT_EQ(catalog_->shared_secret().value(), secret);
+  if (catalog_->is_shared()) {
+    EXPECT_EQ(open_another()->shared_secret().value(), secret);
+  }
+  open();
+  EXPECT_EQ(catalog_->shared_secret().value(), secret);
+}
+
 TEST_P(CatalogConformance, PurgeBetweenPublishAndRecordMakesTheUploadPublishAgain) {
   const Digest digest = Sha256::of(as_bytes("a"));
   record("a");

@@ -63,6 +63,8 @@ class CatalogTables {
   /// Where the rows that are being moved in come from; nothing where none are. open_catalog refuses
   /// such a catalog.
   virtual Result<std::optional<std::string>> filled_from() = 0;
+  /// Whether nobody has served from this catalog since it was opened; catalog_failed.
+  virtual Result<void> check_sole_use() = 0;
   /// Durable, all three. begin: removes every row, and marks. end: takes the mark away, after
   /// which the engine numbers new rows behind those that were moved in.
   virtual Result<void> begin_filling(std::string_view source) = 0;

@@ -128,6 +128,30 @@ TEST_P(CatalogWords, WhoCouldNotBeHeardIsSaidToHaveBeenMissed) {
   EXPECT_TRUE(heard_.wait_for("deleted " + id_of("a").text()));
 }
 
+TEST_P(CatalogWords, WhoServesFromTheCatalogAndWhoMovesItKeepEachOtherOut) {
+  wait_until_it_listens();
+  const auto in_use = open_tables(place_->settings(), clock_);
+  ASSERT_FALSE(in_use);
+  EXPECT_EQ(in_use.error().code, ErrorCode::bad_config);
+  EXPECT_TRUE(in_use.error().message.contains("Stop it first")) << in_use.error().message;
+  catalog_.reset();
+  other_.reset();
+  auto tables = open_tables(place_->settings(), clock_);
+  ASSERT_TRUE(tables) << describe(tables.error());
+  EXPECT_FALSE(open_tables(place_->settings(), clock_)) << "one move at a time";
+  const auto refused = open_catalog(place_->settings(), clock_);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("migrate-store")) << refused.error().message;
+  EXPECT_TRUE((*tables)->check_sole_use());
+  ASSERT_TRUE(place_->connect()->script(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+      "AND state = 'idle in transaction'"));
+  EXPECT_FALSE((*tables)->check_sole_use()) << "somebody may have begun to serve";
+  tables->reset();
+  open();
+  EXPECT_TRUE(catalog_);
+}
+
 TEST_P(CatalogWords, DeletionThatTwoAskForAtOnceIsToldOnce) {
   wait_until_it_listens();
   for (int i = 0; i < 20; ++i) {

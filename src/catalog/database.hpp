@@ -149,6 +149,15 @@ struct Dialect {
   std::string_view after_filling;  // a script: new assets are numbered behind those moved in
 };
 
+/// That no program serves from a shared database, for as long as this lives. None begins to
+/// meanwhile.
+class SoleUse {
+ public:
+  virtual ~SoleUse() = default;
+  /// Whether it has held until now; catalog_failed.
+  virtual Result<void> check() = 0;
+};
+
 enum class Durability : std::uint8_t { relaxed, durable };
 
 /// An engine, open. Safe from any thread.

@@ -152,11 +152,20 @@ ALTER TABLE asset ADD COLUMN focal_y {integer};
 ALTER TABLE media ADD COLUMN has_gain_map {integer} NOT NULL DEFAULT 0;
 )sql";
 
+constexpr std::string_view secret_schema = R"sql(
+-- What servers sign for one another.
+CREATE TABLE secret (
+  name {text} NOT NULL PRIMARY KEY,
+  value {bytes} NOT NULL CHECK (length(value) = 32)
+) {keyed_table};
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
     Migration{"deletions by time, counts of accesses", shared_schema},
     Migration{"focal points, gain maps", picture_schema},
+    Migration{"a secret that servers share", secret_schema},
 };
 
 constexpr std::string_view ledger = R"sql(
@@ -182,7 +191,7 @@ std::string in_dialect(std::string_view sql, const Dialect& dialect) {
 }
 
 /// Applies the next step, if there is one: true.
-Result<bool> step(Connection& db, const Dialect& dialect, Timestamp now) {
+Result<bool> step(Connection& db, const Dialect& dialect, Timestamp now, int version) {
   TRY(const auto number,
       query_one(db, "SELECT COALESCE(MAX(number), 0) FROM schema_migration", {},
                 [](const Row& row) -> Result<std::int64_t> { return row.integer(0); }));
@@ -192,7 +201,7 @@ Result<bool> step(Connection& db, const Dialect& dialect, Timestamp now) {
                 std::format("The catalog has schema {}, and this program knows {}: it was used by "
                             "a newer program.",
                             applied, schema_version()));
-  if (applied == schema_version()) return false;
+  if (applied >= version) return false;
   const Migration& migration = migrations.at(static_cast<std::size_t>(applied));
   TRY_VOID(db.script(in_dialect(migration.sql, dialect)));
   TRY_VOID(db.execute("INSERT INTO schema_migration (number, name, applied_at) VALUES ($1, $2, $3)",
@@ -206,13 +215,13 @@ int schema_version() {
   return static_cast<int>(migrations.size());
 }
 
-Result<void> migrate(Database& database, Timestamp now) {
+Result<void> migrate(Database& database, Timestamp now, int version) {
   const Dialect& dialect = database.dialect();
   bool more = true;
   const Database::Body next = [&](Connection& db) -> Result<void> {
     if (!dialect.lock_schema.empty()) TRY_VOID(db.execute(dialect.lock_schema));
     TRY_VOID(db.script(in_dialect(ledger, dialect)));
-    TRY(more, step(db, dialect, now));
+    TRY(more, step(db, dialect, now, version));
     return {};
   };
   // Two programs that open a new catalog take turns: by the lock, or because a write has the

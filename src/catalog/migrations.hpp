@@ -7,11 +7,12 @@
 
 namespace calotype {
 
-/// Brings the schema to this program's version, each step in a transaction of its own.
-/// catalog_failed, naming both versions, where the catalog is of a newer program.
-Result<void> migrate(Database& database, Timestamp now);
-
 /// How many steps this program knows.
 int schema_version();
+
+/// Brings the schema to this program's version, or to an older one for tests of the way from there,
+/// each step in a transaction of its own. catalog_failed, naming both versions, where the catalog
+/// is of a newer program.
+Result<void> migrate(Database& database, Timestamp now, int version = schema_version());
 
 }  // namespace calotype

@@ -6,6 +6,7 @@
 #include "base/url.hpp"
 #include "catalog/migrations.hpp"
 #include "catalog/pg_database.hpp"
+#include "catalog/pg_occupancy.hpp"
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_tables.hpp"
 #include "catalog/sqlite_database.hpp"
@@ -31,8 +32,12 @@ Result<Opened> open_sqlite(const CatalogSettings& settings, const Clock& clock) 
   return Opened{std::move(database), clock, SqlCatalog::Sharing::alone};
 }
 
-Result<Opened> open_pg(const CatalogSettings& settings, const Clock& clock, Metrics* metrics) {
-  const std::string& listen_url = settings.listen_url.empty() ? settings.url : settings.listen_url;
+std::string direct_url(const CatalogSettings& settings) {
+  return settings.listen_url.empty() ? settings.url : settings.listen_url;
+}
+
+Result<Opened> open_pg(const CatalogSettings& settings, const Clock& clock, Metrics* metrics,
+                       const std::string& listen_url) {
   TRY(auto database, PgDatabase::open({.url = settings.url,
                                        .replica_url = settings.replica_url,
                                        .listen_url = listen_url,
@@ -47,11 +52,14 @@ Result<Opened> open_pg(const CatalogSettings& settings, const Clock& clock, Metr
   return Opened{std::move(database), time, SqlCatalog::Sharing::shared};
 }
 
-Result<Opened> open_database(const CatalogSettings& settings, const Clock& clock,
-                             Metrics* metrics) {
+bool is_pg(const CatalogSettings& settings) {
+  return settings.url.starts_with("postgresql://") || settings.url.starts_with("postgres://");
+}
+
+Result<Opened> open_database(const CatalogSettings& settings, const Clock& clock, Metrics* metrics,
+                             const std::string& listen_url) {
   if (settings.url.starts_with(sqlite_scheme)) return open_sqlite(settings, clock);
-  if (settings.url.starts_with("postgresql://") || settings.url.starts_with("postgres://"))
-    return open_pg(settings, clock, metrics);
+  if (is_pg(settings)) return open_pg(settings, clock, metrics, listen_url);
   return fail(ErrorCode::bad_config,
               std::format("No catalog can be opened at “{}”; it has to be sqlite:PATH or "
                           "postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
@@ -62,7 +70,8 @@ Result<Opened> open_database(const CatalogSettings& settings, const Clock& clock
 
 Result<std::unique_ptr<Catalog>> open_catalog(const CatalogSettings& settings, const Clock& clock,
                                               Metrics* metrics) {
-  TRY(auto opened, open_database(settings, clock, metrics));
+  TRY(auto opened, open_database(settings, clock, metrics, direct_url(settings)));
+  if (is_pg(settings)) TRY_VOID(opened.database->write(Durability::relaxed, check_not_moved));
   TRY(const auto source, read_filling(*opened.database));
   if (source)
     return fail(ErrorCode::catalog_failed,
@@ -76,8 +85,14 @@ Result<std::unique_ptr<CatalogTables>> open_tables(const CatalogSettings& settin
                                                    const Clock& clock) {
   CatalogSettings patient = settings;
   patient.transaction_timeout = std::chrono::hours{1};
-  TRY(auto opened, open_database(patient, clock, nullptr));
-  return std::make_unique<SqlTables>(std::move(opened.database), opened.clock);
+  std::unique_ptr<SoleUse> sole_use;
+  if (is_pg(settings)) {
+    TRY(sole_use, take_sole_use({.url = direct_url(settings),
+                                 .connect_timeout = settings.connect_timeout}));
+  }
+  TRY(auto opened, open_database(patient, clock, nullptr, ""));
+  return std::make_unique<SqlTables>(std::move(opened.database), opened.clock,
+                                     std::move(sole_use));
 }
 
 }  // namespace calotype

@@ -39,8 +39,10 @@ struct CatalogSettings {
 /// migrate-store. The clock and the metrics outlive the catalog; null: no metrics.
 Result<std::unique_ptr<Catalog>> open_catalog(const CatalogSettings& settings, const Clock& clock,
                                               Metrics* metrics = nullptr);
-/// The same catalog as its tables, one that is being filled too. Whole tables may be moved in one
-/// transaction, so those are given an hour.
+/// The same catalog as its tables, one that is being filled too, for a program that has it to
+/// itself: bad_config where somebody serves from a shared one (who has a SQLite file to himself is
+/// decided by the lock on its folder). Whole tables may be moved in one transaction, so those are
+/// given an hour.
 Result<std::unique_ptr<CatalogTables>> open_tables(const CatalogSettings& settings,
                                                    const Clock& clock);
 

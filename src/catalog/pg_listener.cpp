@@ -10,6 +10,7 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "catalog/pg_dialect.hpp"
+#include "catalog/pg_occupancy.hpp"
 
 namespace calotype {
 namespace {
@@ -133,7 +134,14 @@ Result<void> PgListener::listen_until_it_breaks() {
     const auto next = probed + (answered ? options_.probe_interval : options_.probe_max) - now;
     const auto wait = std::max(std::chrono::ceil<milliseconds>(next), milliseconds{1});
     TRY(const auto word, connection->next_notification(wait, wake_.get()));
-    if (word) take(*word);
+    if (!word) continue;
+    const bool is_first = *word == probe_ && !heard_;
+    // What came back on it belongs to no pooler, which would lend it to others with our lock.
+    if (is_first) {
+      connection->set_deadline(Steady::now() + options_.connect_timeout);
+      TRY_VOID(occupy(*connection));
+    }
+    take(*word);
   }
   return {};
 }

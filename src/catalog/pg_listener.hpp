@@ -4,6 +4,8 @@
 // pooler in transaction mode swallows notifications, a dead peer says nothing), it is made anew,
 // and who listens is told that something may have been missed.
 //
+// By the same connection the database is occupied (pg_occupancy.hpp).
+//
 // What must be told with a commit is told in its transaction (Dialect::notify). What only saves a
 // poll is told by PgTeller: NOTIFY holds a lock over its commit that all others with a NOTIFY wait
 // for, so it would make uploads wait for one another's fsync (adr/0004).

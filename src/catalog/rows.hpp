@@ -2,6 +2,8 @@
 // What the catalog hands out: plain values, copies of rows.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +16,8 @@
 #include "base/clock.hpp"
 
 namespace calotype {
+
+using SharedSecret = std::array<std::byte, 32>;
 
 struct NewUpload {
   Digest digest;

@@ -72,6 +72,7 @@ class SqlCatalog final : public Catalog {
   Result<Page<Job>> list_jobs(const JobFilter& filter, std::string_view cursor,
                               std::size_t limit) override;
   Result<void> retry_job(std::string_view id) override;
+  Result<std::size_t> retry_dead_jobs(JobKind kind) override;
   Result<std::vector<JobCount>> count_jobs() override;
 
   Result<std::vector<std::string>> garbage(std::size_t limit) override;
@@ -83,6 +84,7 @@ class SqlCatalog final : public Catalog {
   Result<std::vector<ApiKeyRow>> list_keys() override;
   Result<std::optional<ApiKeyRow>> find_key(const Digest& hash) override;
   Result<void> revoke_key(std::string_view id) override;
+  Result<SharedSecret> shared_secret() override;
 
   Result<void> check() override;
   bool is_shared() const override { return sharing_ == Sharing::shared; }

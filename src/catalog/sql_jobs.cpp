@@ -176,6 +176,18 @@ Result<void> SqlCatalog::retry_job(std::string_view id) {
   });
 }
 
+Result<std::size_t> SqlCatalog::retry_dead_jobs(JobKind kind) {
+  require(kind != JobKind::inspect, "an inspect job's asset would have to become INGESTED");
+  return write(Durability::durable, [&](Transaction& tx) -> Result<std::size_t> {
+    TRY(const auto revived,
+        tx.db.execute("UPDATE job SET state = 'ready', run_after = $1, due_at = $1, attempts = 0 "
+                      "WHERE state = 'dead' AND kind = $2",
+                      {tx.now, to_string(kind)}));
+    if (revived > 0) tx.woken.insert(lane_of(kind));
+    return static_cast<std::size_t>(revived);
+  });
+}
+
 Result<std::vector<JobCount>> SqlCatalog::count_jobs() {
   return read_lagging([&](Connection& db) {
     return query_all(db, "SELECT lane, state, COUNT(*) FROM job GROUP BY lane, state", {},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// API keys, known by the hash of their secret only.
+// API keys, known by the hash of their secret only; and the secret that servers share.
 #include <format>
 
 #include "base/ids.hpp"
@@ -43,6 +43,26 @@ Result<void> SqlCatalog::revoke_key(std::string_view id) {
     if (removed == 0) return fail(ErrorCode::key_not_found, std::format("No key is {}.", id));
     tx.changes.push_back({.what = CatalogChange::What::keys_changed});
     return {};
+  });
+}
+
+Result<SharedSecret> SqlCatalog::shared_secret() {
+  constexpr std::string_view select = "SELECT value FROM secret WHERE name = 'servers'";
+  const auto read_secret = [](const Row& row) -> Result<SharedSecret> {
+    const auto value = Digest::from_bytes(row.bytes(0));
+    if (!value) return bad_row("the servers' secret");
+    return value->bytes;
+  };
+  TRY(const auto known, read([&](Connection& db) { return query_one(db, select, {}, read_secret); }));
+  if (known) return *known;
+  SharedSecret made{};
+  random_bytes(made);
+  return write(Durability::durable, [&](Transaction& tx) -> Result<SharedSecret> {
+    TRY_VOID(tx.db.execute(
+        "INSERT INTO secret (name, value) VALUES ('servers', $1) ON CONFLICT DO NOTHING",
+        {ByteSpan(made)}));
+    TRY(const auto agreed, query_one(tx.db, select, {}, read_secret));  // perhaps another's
+    return agreed ? Result<SharedSecret>(*agreed) : bad_row("the servers' secret");
   });
 }
 

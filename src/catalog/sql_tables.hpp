@@ -22,8 +22,10 @@ std::span<const TableShape> catalog_tables();
 
 class SqlTables final : public CatalogTables {
  public:
-  explicit SqlTables(std::unique_ptr<Database> database, const Clock& clock)
-      : database_(std::move(database)), clock_(clock) {}
+  /// No `sole_use` where another lock keeps servers out.
+  SqlTables(std::unique_ptr<Database> database, const Clock& clock,
+            std::unique_ptr<SoleUse> sole_use)
+      : database_(std::move(database)), clock_(clock), sole_use_(std::move(sole_use)) {}
 
   std::span<const std::string_view> tables() const override;
   Result<std::uint64_t> count(std::string_view table) override;
@@ -36,6 +38,9 @@ class SqlTables final : public CatalogTables {
   NamedBlob blob_of(std::string_view table, const Cells& row) const override;
   Result<bool> is_empty() override;
   Result<std::optional<std::string>> filled_from() override;
+  Result<void> check_sole_use() override {
+    return sole_use_ ? sole_use_->check() : Result<void>{};
+  }
   Result<void> begin_filling(std::string_view source) override;
   Result<void> remove_all_rows() override;
   Result<void> end_filling() override;
@@ -43,6 +48,7 @@ class SqlTables final : public CatalogTables {
  private:
   const std::unique_ptr<Database> database_;
   const Clock& clock_;
+  const std::unique_ptr<SoleUse> sole_use_;
 };
 
 /// What a catalog that is being filled says: where from; nothing where it is not.

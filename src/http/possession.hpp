@@ -2,7 +2,8 @@
 // Proving that one has some bytes without sending them, so that a leaked hash opens nothing. The
 // server picks a range and a nonce; the client answers with SHA-256(nonce ‖ range), where the nonce
 // counts as the characters that it was sent as. Nothing is kept between the two: the nonce carries
-// its time, range and content under a MAC with a key that lives as long as the process.
+// its time, range and content under a MAC with a key that all servers of a catalog share, so that any
+// of them recognises it.
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ struct PossessionChallenge {
 
 class Possession {
  public:
-  Possession() { random_bytes(secret_); }
+  using Secret = std::array<std::byte, 32>;
+  explicit Possession(const Secret& secret) : secret_(secret) {}
 
   PossessionChallenge challenge(const Digest& content, std::uint64_t bytes, Timestamp now) const;
   /// The challenge that the nonce is of; nothing where it is not ours, of other content, or older
@@ -33,7 +35,7 @@ class Possession {
 
  private:
   std::string mac(std::string_view payload, const Digest& content) const;
-  std::array<std::byte, 32> secret_{};
+  const Secret secret_;
 };
 
 }  // namespace calotype

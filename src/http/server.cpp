@@ -108,10 +108,11 @@ Result<void> HttpSettings::validate() const {
 }
 
 struct HttpServer::State {
-  State(const HttpSettings& given, const Services& parts_below)
+  State(const HttpSettings& given, const Services& parts_below, const Possession::Secret& secret)
       : settings(given),
         services(parts_below),
         keys(services.catalog),
+        possession(secret),
         health(services.probe_health, settings.probe_interval, settings.probe_timeout),
         hot(settings.hot_bytes_max),
         lookups("lookup", settings.lookup_threads, lookups_waiting_max),
@@ -233,7 +234,8 @@ HttpServer::~HttpServer() {
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settings,
                                                       const Services& services) {
   TRY_VOID(settings.validate());
-  auto state = std::make_unique<State>(settings, services);
+  TRY(const auto secret, services.catalog.shared_secret());
+  auto state = std::make_unique<State>(settings, services, secret);
   TRY_VOID(state->listen());
   state->start();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));

@@ -63,7 +63,11 @@ Result<MigrateStore::Report> MigrateStore::run(const std::stop_token& stop) {
   if (ends_.to_blobs != nullptr) TRY_VOID(copy_blobs(stop));
   if (ends_.to_tables != nullptr) TRY_VOID(copy_rows(stop));
   TRY_VOID(check_blobs(stop));
-  if (ends_.to_tables != nullptr) TRY_VOID(ends_.to_tables->end_filling());
+  TRY_VOID(ends_.from_tables->check_sole_use());
+  if (ends_.to_tables != nullptr) {
+    TRY_VOID(ends_.to_tables->check_sole_use());
+    TRY_VOID(ends_.to_tables->end_filling());
+  }
   return std::move(report_);
 }
 

@@ -25,6 +25,8 @@ Scrub::Scrub(Catalog& catalog, BlobStore& blobs, Expire& expire, const Clock& cl
       expired_(metrics.counter("expired_variants_total", "Variants deleted for want of access.")) {}
 
 Result<void> Scrub::run(const std::stop_token& stop) {
+  // A purge that its worker died of keeps its asset's bytes from being brought in again.
+  TRY_VOID(catalog_.retry_dead_jobs(JobKind::expire));
   TRY_VOID(expire_variants(stop));
   TRY_VOID(expire_.collect_garbage(stop));
   TRY_VOID(blobs_.remove_leftovers(clock_.now() - settings_.grace));

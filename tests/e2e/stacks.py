@@ -228,7 +228,7 @@ class Cluster(Server):
         return self
 
     def log(self):
-        return "\n".join(part.log() for part in self.parts)
+        return "".join(part.log() for part in self.parts)
 
     def stop(self, wait=30):
         codes = [part.stop(wait) for part in self.parts]
