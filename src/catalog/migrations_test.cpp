@@ -18,8 +18,7 @@ class Migrations : public testing::TestWithParam<std::tuple<std::string, int>> {
   }
   std::unique_ptr<Database> open_database() const {
     constexpr std::string_view sqlite = "sqlite:";
-    if (!place_->url().starts_with(sqlite))
-      return PgDatabase::open({.url = place_->url()}).value();
+    if (!place_->url().starts_with(sqlite)) return PgDatabase::open({.url = place_->url()}).value();
     return SqliteDatabase::open(place_->url().substr(sqlite.size()), {}).value();
   }
   std::unique_ptr<Catalog> open_today() const {
@@ -75,17 +74,19 @@ Result<void> fill_first_version(Connection& db, Timestamp at) {
                  "SELECT asset_no, 'w=300&fm=webp', 'abcdefgh', 1, 0, $1, $2, 7, 300, 225, "
                  "'image/webp', $3, $3 FROM asset WHERE id = $4",
                  {blob, ByteSpan(digest.bytes), at, ready}));
-  for (const auto& [kind, content] : {std::pair{JobKind::inspect, "pending"},
-                                      std::pair{JobKind::expire, "deleted"}})
+  for (const auto& [kind, content] :
+       {std::pair{JobKind::inspect, "pending"}, std::pair{JobKind::expire, "deleted"}})
     TRY_VOID(db.execute(
-        "INSERT INTO job (id, kind, lane, key, asset_id, state, attempts, fence, run_after, due_at, "
+        "INSERT INTO job (id, kind, lane, key, asset_id, state, attempts, fence, run_after, "
+        "due_at, "
         "last_error, created_at) VALUES ($1, $2, $3, $4, $5, 'ready', 0, 0, $6, $6, '', $6)",
         {std::string("job-") + content, to_string(kind), to_string(lane_of(kind)),
          std::format("{}:{}", to_string(kind), id_of(content).text()), id_of(content).text(), at}));
   TRY_VOID(db.execute("INSERT INTO garbage (blob_key) VALUES ('proofs/gone')"));
-  TRY_VOID(db.execute(
-      "INSERT INTO api_key (id, name, scopes, hash, created_at) VALUES ('k', 'old', 'read', $1, $2)",
-      {ByteSpan(Sha256::of(as_bytes("secret")).bytes), at}));
+  TRY_VOID(
+      db.execute("INSERT INTO api_key (id, name, scopes, hash, created_at) VALUES ('k', 'old', "
+                 "'read', $1, $2)",
+                 {ByteSpan(Sha256::of(as_bytes("secret")).bytes), at}));
   return {};
 }
 
@@ -124,7 +125,7 @@ TEST_P(Migrations, EverythingOfAnOlderCatalogIsThereAndGoesOn) {
   ASSERT_TRUE(catalog->begin_inspection(lease, id_of("pending")).value());
   ASSERT_TRUE(catalog->finish_inspection(lease, id_of("pending"), photo(), {}));
   const std::vector<VariantCatalog::Access> seen{{key, at(5), 3}};
-  EXPECT_TRUE(catalog->touch_variants(seen));
+  EXPECT_TRUE(catalog->touch_variants(seen, 0));
   const auto epoch = catalog->presence(Sha256::of(as_bytes("new"))).value().purge_epoch;
   ASSERT_TRUE(*catalog->record_published(upload_of("new"), epoch));
   EXPECT_EQ(catalog->list_assets({}, "", 1).value().rows.front().id, id_of("new"));

@@ -87,12 +87,11 @@ Result<std::unique_ptr<CatalogTables>> open_tables(const CatalogSettings& settin
   patient.transaction_timeout = std::chrono::hours{1};
   std::unique_ptr<SoleUse> sole_use;
   if (is_pg(settings)) {
-    TRY(sole_use, take_sole_use({.url = direct_url(settings),
-                                 .connect_timeout = settings.connect_timeout}));
+    TRY(sole_use,
+        take_sole_use({.url = direct_url(settings), .connect_timeout = settings.connect_timeout}));
   }
   TRY(auto opened, open_database(patient, clock, nullptr, ""));
-  return std::make_unique<SqlTables>(std::move(opened.database), opened.clock,
-                                     std::move(sole_use));
+  return std::make_unique<SqlTables>(std::move(opened.database), opened.clock, std::move(sole_use));
 }
 
 }  // namespace calotype

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whoever serves from a database holds an advisory lock on it, shared, on the connection by which it
-// listens; whoever moves the whole database takes the same lock alone. So neither begins while the
-// other is at it, and PostgreSQL lets go of the lock when its holder dies.
+// Whoever serves from a database holds an advisory lock on it, shared, on the connection by which
+// it listens; whoever moves the whole database takes the same lock alone. So neither begins while
+// the other is at it, and PostgreSQL lets go of the lock when its holder dies.
 #pragma once
 
 #include <chrono>

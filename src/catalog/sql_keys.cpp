@@ -53,7 +53,8 @@ Result<SharedSecret> SqlCatalog::shared_secret() {
     if (!value) return bad_row("the servers' secret");
     return value->bytes;
   };
-  TRY(const auto known, read([&](Connection& db) { return query_one(db, select, {}, read_secret); }));
+  TRY(const auto known,
+      read([&](Connection& db) { return query_one(db, select, {}, read_secret); }));
   if (known) return *known;
   SharedSecret made{};
   random_bytes(made);

@@ -38,9 +38,7 @@ class SqlTables final : public CatalogTables {
   NamedBlob blob_of(std::string_view table, const Cells& row) const override;
   Result<bool> is_empty() override;
   Result<std::optional<std::string>> filled_from() override;
-  Result<void> check_sole_use() override {
-    return sole_use_ ? sole_use_->check() : Result<void>{};
-  }
+  Result<void> check_sole_use() override { return sole_use_ ? sole_use_->check() : Result<void>{}; }
   Result<void> begin_filling(std::string_view source) override;
   Result<void> remove_all_rows() override;
   Result<void> end_filling() override;

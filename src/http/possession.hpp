@@ -2,8 +2,8 @@
 // Proving that one has some bytes without sending them, so that a leaked hash opens nothing. The
 // server picks a range and a nonce; the client answers with SHA-256(nonce ‖ range), where the nonce
 // counts as the characters that it was sent as. Nothing is kept between the two: the nonce carries
-// its time, range and content under a MAC with a key that all servers of a catalog share, so that any
-// of them recognises it.
+// its time, range and content under a MAC with a key that all servers of a catalog share, so that
+// any of them recognises it.
 #pragma once
 
 #include <array>

@@ -61,9 +61,7 @@ class FailingJobs : public JobCatalog {
     return real_.list_jobs(filter, cursor, limit);
   }
   Result<void> retry_job(std::string_view id) override { return real_.retry_job(id); }
-  Result<std::size_t> retry_dead_jobs(JobKind kind) override {
-    return real_.retry_dead_jobs(kind);
-  }
+  Result<std::size_t> retry_dead_jobs(JobKind kind) override { return real_.retry_dead_jobs(kind); }
   Result<std::vector<JobCount>> count_jobs() override { return real_.count_jobs(); }
 
  private:
