@@ -118,8 +118,9 @@ TEST_P(CatalogWords, WhoCouldNotBeHeardIsSaidToHaveBeenMissed) {
   wait_until_it_listens();
   const auto db = place_->connect();
   ASSERT_TRUE(
-      db->script("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-                 "current_database() AND query LIKE 'LISTEN%'"));
+      db->script("SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d "
+                 "ON d.oid = l.database WHERE d.datname = current_database() "
+                 "AND l.locktype = 'advisory'"));
   EXPECT_TRUE(heard_.wait_for("missed"));
   heard_.clear();
   wait_until_it_listens();

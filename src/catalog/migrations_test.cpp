@@ -59,7 +59,7 @@ Result<void> fill_first_version(Connection& db, Timestamp at) {
   for (const char* upload : {"upload1", "upload2"})
     TRY_VOID(
         db.execute("INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at) "
-                   "SELECT asset_no, $1, 'a.jpg', 'me', 'x', $2 FROM asset WHERE id = $3",
+                   "SELECT asset_no, $1, 'a.jpg', 'me', '[\"x\"]', $2 FROM asset WHERE id = $3",
                    {upload, at, ready}));
   TRY_VOID(
       db.execute("INSERT INTO media (asset_no, media_type, renderable, width, height, orientation, "
@@ -85,7 +85,7 @@ Result<void> fill_first_version(Connection& db, Timestamp at) {
   TRY_VOID(db.execute("INSERT INTO garbage (blob_key) VALUES ('proofs/gone')"));
   TRY_VOID(
       db.execute("INSERT INTO api_key (id, name, scopes, hash, created_at) VALUES ('k', 'old', "
-                 "'read', $1, $2)",
+                 "'[\"read\"]', $1, $2)",
                  {ByteSpan(Sha256::of(as_bytes("secret")).bytes), at}));
   return {};
 }

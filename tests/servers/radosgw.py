@@ -60,13 +60,13 @@ class Radosgw(ServerProcess):
     def create_user(self, wait=60):
         """radosgw-admin misses, now and then, its own call to end. Once it has printed the user,
         that is stored."""
-        said = self.folder / "user.json"
-        with open(said, "wb") as out:
+        said, complaints = self.folder / "user.json", self.folder / "user.log"
+        with open(said, "wb") as out, open(complaints, "wb") as errors:
             process = subprocess.Popen(
                 ["radosgw-admin", "-c", str(self.settings), "--no-mon-config", "user", "create",
                  "--uid=test", "--display-name=test", f"--access-key={self.access_key}",
                  f"--secret-key={self.secret_key}"],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
                 **unprivileged())
         deadline = time.monotonic() + wait
         while True:
@@ -75,7 +75,8 @@ class Radosgw(ServerProcess):
                 break
             if has_ended or time.monotonic() > deadline:
                 process.kill()
-                raise AssertionError(f"radosgw-admin failed:\n{said.read_text()[-3000:]}")
+                raise AssertionError("radosgw-admin failed:\n" + said.read_text()[-2000:] +
+                                     complaints.read_text()[-2000:])
             time.sleep(0.02)
         process.kill()
         process.wait()
