@@ -142,6 +142,7 @@ struct RedisClient::State {
   std::shared_ptr<Ask> pinged;
   std::chrono::steady_clock::time_point pinged_at;
   std::atomic<bool> usable = false;
+  bool is_told = false;  // that it cannot be reached is news once, at the start too
   std::atomic<int> waits_in_vain = 0;
   std::atomic<int> under_way = 0;
   std::thread thread;
@@ -214,7 +215,9 @@ void RedisClient::State::judge_ping() {
 
 void RedisClient::State::set_usable(bool now) {
   if (now) waits_in_vain = 0;
-  if (usable.exchange(now) != now) on_change(now);
+  const bool is_news = usable.exchange(now) != now || !is_told;
+  is_told = true;
+  if (is_news) on_change(now);
 }
 
 void RedisClient::State::start(const std::shared_ptr<Ask>& ask) {

@@ -32,7 +32,8 @@ class RedisClient {
   using Command = std::vector<std::string>;
 
   /// `answers_within`: the ping that closes the circuit has to. `on_change` is called on the
-  /// client's thread when it becomes usable (true) and when it no longer is.
+  /// client's thread when it becomes usable (true), when it no longer is, and once when it is not
+  /// from the start.
   RedisClient(const RedisUrl& url, std::chrono::milliseconds answers_within,
               std::function<void(bool)> on_change);
   ~RedisClient();
