@@ -223,6 +223,8 @@ int add_conditional_rules(scmp_filter_ctx filter) {
   failed |= seccomp_rule_add(filter, allow, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
   if constexpr (sanitized) {
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 0);
+    // UBSan asks a pipe whether memory can be read, the first time it sees a class.
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pipe2), 0);
   }
   return failed;
 }
