@@ -131,11 +131,14 @@ Result<std::int64_t> PgConnection::collect(const std::vector<Step>& steps, const
       failed = refused(raw).error();
     }
     TRY(pg_result* const end, next_result());
-    require(end == nullptr, "a statement has one result");
+    // A statement has one result; another one says that the connection has ended after it.
+    if (const ResultPtr other(end, &PQclear); other) return lost(PQresultErrorMessage(end));
   }
   TRY(pg_result* const synchronized, next_result());
   const ResultPtr last(synchronized, &PQclear);
-  require(PQresultStatus(synchronized) == PGRES_PIPELINE_SYNC, "a pipeline ends in step");
+  if (PQresultStatus(synchronized) != PGRES_PIPELINE_SYNC)
+    return lost(synchronized != nullptr ? PQresultErrorMessage(synchronized)
+                                        : PQerrorMessage(handle_));
   if (failed) return std::unexpected(*std::move(failed));
   for (int row = 0; on_row && row < PQntuples(rows.get()); ++row)
     TRY_VOID(on_row(PgRow(rows.get(), row)));

@@ -20,12 +20,15 @@ PR_SET_PDEATHSIG = 1
 # Below the kernel's range for outgoing connections: no client can sit on the port of a server that
 # is down for a moment.
 PORTS = range(20_000, 32_000)
+GIVEN = set()
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def free_port():
+    """Never the same again: who was given one may not listen on it yet."""
     while True:
-        port = random.SystemRandom().choice(PORTS)
+        port = random.SystemRandom().choice([port for port in PORTS if port not in GIVEN])
+        GIVEN.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
