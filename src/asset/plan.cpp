@@ -271,7 +271,7 @@ std::optional<Region> region_within(const Region& region, PictureSize picture) {
   if (region.width == 0) return Region{};
   const auto scaled = [&](std::uint32_t part, Pixels side) {
     return region.is_relative
-               ? (2 * Pixels{part} * side + FocalPoint::whole) / (2 * FocalPoint::whole)
+               ? (2 * Pixels{part} * side + FocalPoint::whole) / (Pixels{2} * FocalPoint::whole)
                : Pixels{part};
   };
   const Pixels left = scaled(region.left, picture.width);

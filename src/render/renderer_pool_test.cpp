@@ -13,6 +13,14 @@
 #include "render/renderer/media_type.hpp"
 #include "render/test_pictures.hpp"
 
+namespace calotype::testing_pictures {
+
+std::filesystem::path corpus() {
+  return std::filesystem::path(CALOTYPE_SOURCE_DIR) / "../shared/corpus";
+}
+
+}  // namespace calotype::testing_pictures
+
 namespace calotype {
 namespace {
 

@@ -128,10 +128,8 @@ inline std::array<int, 4> pixel_at(const Bitmap& picture, std::uint32_t x, std::
   return {pixel[0], pixel[1], pixel[2], pixel[3]};
 }
 
-/// The real files, where this checkout stands beside them.
-inline std::filesystem::path corpus() {
-  return std::filesystem::path(CALOTYPE_SOURCE_DIR) / "../shared/corpus";
-}
+/// The real files, where this checkout stands beside them. (In renderer_pool_test.cpp.)
+std::filesystem::path corpus();
 
 inline RenderSettings quick_settings(int processes = 1) {
   RenderSettings settings;

@@ -81,6 +81,7 @@ std::vector<float> half_kernel(double sigma) {
     sum += half.back() * (k == 0 ? 1 : 2);
   }
   std::vector<float> weights;
+  weights.reserve(half.size());
   for (const double weight : half) weights.push_back(static_cast<float>(weight / sum));
   return weights;
 }

@@ -220,7 +220,7 @@ void lay_over(Bitmap& picture, const Bitmap& given, const Effects& effects) {
   const Bitmap mark = resample(given, size);
   const PictureSize at = lean_offset(effects.mark_gravity, {picture.width(), picture.height()},
                                      {size.width, size.height});
-  const auto direction = [](std::uint32_t start, std::uint32_t over) {
+  const auto direction = [](std::uint32_t start, std::uint32_t over) -> std::int64_t {
     return start == 0 ? 1 : start == over ? -1 : 1;
   };
   const std::int64_t left = std::clamp<std::int64_t>(

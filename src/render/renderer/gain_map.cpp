@@ -145,7 +145,7 @@ std::string container(std::size_t map_bytes) {
 
 /// The packet that was kept, its directory put right; our own where there is nothing to keep.
 std::string base_xmp(std::string kept, std::size_t map_bytes) {
-  const std::string alone =
+  std::string alone =
       "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">"
       "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
       container(map_bytes) + "</rdf:RDF></x:xmpmeta>";

@@ -178,13 +178,13 @@ void put_row(const Header& header, DecodedPicture& picture, std::uint32_t plane,
   const bool inverted = header.mode == cmyk && plane < 4;  // 255 is no ink there
   for (std::uint32_t x = 0; x < header.width; ++x, to += channels * sample) {
     if (header.depth == 16) {
-      auto value = static_cast<std::uint16_t>(row[x * 2U] << 8 | row[x * 2U + 1]);
+      auto value =
+          static_cast<std::uint16_t>(row[std::size_t{x} * 2] << 8 | row[std::size_t{x} * 2 + 1]);
       if (inverted) value = static_cast<std::uint16_t>(65'535 - value);
       std::memcpy(to, &value, sizeof value);
     } else if (header.depth == 32) {
-      const auto bits = static_cast<std::uint32_t>(row[x * 4U]) << 24 |
-                        static_cast<std::uint32_t>(row[x * 4U + 1]) << 16 |
-                        static_cast<std::uint32_t>(row[x * 4U + 2]) << 8 | row[x * 4U + 3];
+      std::uint32_t bits = 0;
+      for (const std::uint8_t byte : row.subspan(std::size_t{x} * 4, 4)) bits = bits << 8 | byte;
       *to = srgb_of(std::bit_cast<float>(bits));
     } else if (header.depth == 1) {
       *to = (row[x / 8] >> (7 - x % 8) & 1) != 0 ? 0 : 255;
