@@ -134,7 +134,7 @@ def probe(server, picture, width):
 
 @pytest.fixture
 def stand(tmp_path):
-    if not has_cluster():
+    if KILLS == 0 or not has_cluster():
         pytest.skip("PostgreSQL, S3 and Redis are not in the environment")
     chance = random.Random(SEED)
     stand = Stand(tmp_path, chance)
