@@ -7,6 +7,7 @@
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "pipeline/render_request.hpp"
 
 namespace calotype {
 namespace {
@@ -259,24 +260,10 @@ Result<Picture> Deliver::make(const RenderOrder& order, const std::stop_token& s
 Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& lease,
                                 const std::stop_token& stop) {
   const auto began = std::chrono::steady_clock::now();
-  const bool from_proof = order.plan.source == RenderSource::proof;
-  const auto key = from_proof ? BlobKey::parse(order.asset.proof->blob_key)
-                              : BlobKey::original(order.asset.digest);
-  require(key.has_value(), "a proof's blob key is well-formed");
-  TRY(const Blob source, blobs_.open(*key));
-  std::optional<SourceBytes> overlay;
-  if (order.watermark) {
-    TRY(const Blob mark, blobs_.open(BlobKey::original(order.watermark->digest)));
-    overlay = SourceBytes{mark.file, mark.bytes};
-  }
-  auto made = renderers_.render({.batch_key = key->text(),
-                                 .source = {source.file, source.bytes},
-                                 .overlay = std::move(overlay),
-                                 .plan = order.plan,
-                                 .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
-                                 .render_class = RenderClass::waiting,
-                                 .deadline = began + settings_.wait_max},
-                                stop);
+  TRY(const RenderRequest request,
+      render_request(blobs_, order.asset, order.plan, order.watermark, RenderClass::waiting,
+                     began + settings_.wait_max));
+  auto made = renderers_.render(request, stop);
   if (!made) return std::unexpected(as_seen_from_outside(std::move(made).error()));
   RenderedPicture rendered = *std::move(made);
   render_duration_.observe(std::chrono::steady_clock::now() - began);

@@ -3,6 +3,7 @@
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "pipeline/render_request.hpp"
 
 namespace calotype {
 namespace {
@@ -93,24 +94,10 @@ Result<std::optional<Improve::Order>> Improve::order_of(const Job& job) {
 }
 
 Result<RenderedPicture> Improve::render(const Order& order, const std::stop_token& stop) {
-  const bool from_proof = order.plan.source == RenderSource::proof;
-  const auto source_key = from_proof ? BlobKey::parse(order.asset.proof->blob_key)
-                                     : BlobKey::original(order.asset.digest);
-  require(source_key.has_value(), "a proof's blob key is well-formed");
-  TRY(const Blob source, blobs_.open(*source_key));
-  std::optional<SourceBytes> overlay;
-  if (order.watermark) {
-    TRY(const Blob mark, blobs_.open(BlobKey::original(order.watermark->digest)));
-    overlay = SourceBytes{mark.file, mark.bytes};
-  }
-  return renderers_.render({.batch_key = source_key->text(),
-                            .source = {source.file, source.bytes},
-                            .overlay = std::move(overlay),
-                            .plan = order.plan,
-                            .estimated_bytes = estimated_bytes(order.plan, order.asset.media),
-                            .render_class = RenderClass::upkeep,
-                            .deadline = std::chrono::steady_clock::now() + wait_max_},
-                           stop);
+  TRY(const RenderRequest request,
+      render_request(blobs_, order.asset, order.plan, order.watermark, RenderClass::upkeep,
+                     std::chrono::steady_clock::now() + wait_max_));
+  return renderers_.render(request, stop);
 }
 
 /// Stores it where it is smaller; the blob is durable before the row that names it.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one EXIF tag that changes pixels, read by a bounded walk over the first directory: every read
 // is checked against the block, nothing is followed but the directory's own offset.
-#include <optional>
-
+#include "render/renderer/byte_numbers.hpp"
 #include "render/renderer/jpeg_codec.hpp"
 
 namespace calotype {
@@ -10,28 +9,11 @@ namespace {
 
 constexpr std::uint32_t orientation_tag = 0x0112;
 
-class TiffReader {
- public:
-  TiffReader(Bytes bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
-
-  std::optional<std::uint32_t> number(std::size_t offset, std::size_t length) const {
-    if (offset > bytes_.size() || bytes_.size() - offset < length) return std::nullopt;
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < length; ++i)
-      value = value << 8 | bytes_[offset + (big_endian_ ? i : length - 1 - i)];
-    return value;
-  }
-
- private:
-  Bytes bytes_;
-  bool big_endian_;
-};
-
 }  // namespace
 
 int orientation_of_exif(Bytes tiff) {
   if (tiff.size() < 8 || (tiff[0] != 'I' && tiff[0] != 'M') || tiff[1] != tiff[0]) return 1;
-  const TiffReader reader(tiff, tiff[0] == 'M');
+  const TiffNumbers reader(tiff);
   const auto directory = reader.number(4, 4);
   if (reader.number(2, 2) != 42U || !directory) return 1;
   const auto count = reader.number(*directory, 2);

@@ -119,6 +119,15 @@ static int duplicate_of_font(const char* path, int flags) {
   return ::fcntl(font, F_DUPFD_CLOEXEC, 0);
 }
 
+/// The kept font at that path, or the file that the kernel opens. `rest` holds the mode, where the
+/// flags want one.
+static int open_font_or_file(const char* path, int flags, va_list rest) {
+  const int font = duplicate_of_font(path, flags);
+  if (font >= 0) return font;
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
 /// The same as a stream; any other file as the C library would open it.
 static FILE* stream_of_font(const char* path, const char* mode, const char* otherwise) {
   if (mode[0] == 'r' && std::strchr(mode, '+') == nullptr) {
@@ -135,29 +144,19 @@ static FILE* stream_of_font(const char* path, const char* mode, const char* othe
 extern "C" {
 
 [[gnu::visibility("default")]] int open(const char* path, int flags, ...) {
-  const int font = calotype::duplicate_of_font(path, flags);
-  if (font >= 0) return font;
-  mode_t mode = 0;
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-    va_list rest;
-    va_start(rest, flags);
-    mode = va_arg(rest, mode_t);
-    va_end(rest);
-  }
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  va_list rest;
+  va_start(rest, flags);
+  const int file = calotype::open_font_or_file(path, flags, rest);
+  va_end(rest);
+  return file;
 }
 
 [[gnu::visibility("default")]] int open64(const char* path, int flags, ...) {
-  const int font = calotype::duplicate_of_font(path, flags);
-  if (font >= 0) return font;
-  mode_t mode = 0;
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-    va_list rest;
-    va_start(rest, flags);
-    mode = va_arg(rest, mode_t);
-    va_end(rest);
-  }
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode));
+  va_list rest;
+  va_start(rest, flags);
+  const int file = calotype::open_font_or_file(path, flags | O_LARGEFILE, rest);
+  va_end(rest);
+  return file;
 }
 
 // Pango asks before it opens.

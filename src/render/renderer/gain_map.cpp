@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "render/renderer/byte_numbers.hpp"
+
 namespace calotype {
 namespace {
 
@@ -66,38 +68,23 @@ void describe(Description& description, const Segment& segment) {
     description.iso = segment.content.substr(iso_name.size());
 }
 
-/// TIFF's numbers, nought past the end.
-class Numbers {
- public:
-  explicit Numbers(std::string_view tiff) : tiff_(tiff), is_big_(tiff.starts_with('M')) {}
-  std::uint32_t at(std::size_t place, std::size_t length) const {
-    if (place > tiff_.size() || tiff_.size() - place < length) return 0;
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < length; ++i)
-      value = value << 8 | static_cast<std::uint8_t>(tiff_[place + (is_big_ ? i : length - 1 - i)]);
-    return value;
-  }
-
- private:
-  std::string_view tiff_;
-  bool is_big_;
-};
-
 /// Of the multi-picture format's directory, the pictures behind the first.
 std::vector<Bytes> further_pictures(Bytes file, const Segment& segment) {
-  const std::string_view tiff = segment.content.substr(mpf_name.size());
   const std::size_t tiff_at = segment.at + mpf_name.size();
-  const Numbers numbers(tiff);
-  const std::size_t directory = numbers.at(4, 4);
+  const TiffNumbers tiff(file.subspan(tiff_at, segment.content.size() - mpf_name.size()));
+  const auto number = [&](std::size_t at, std::size_t length) {
+    return tiff.number(at, length).value_or(0);
+  };
+  const std::size_t directory = number(4, 4);
   std::vector<Bytes> pictures;
-  for (std::uint32_t i = 0; i < std::min(numbers.at(directory, 2), 16U); ++i) {
+  for (std::uint32_t i = 0; i < std::min(number(directory, 2), 16U); ++i) {
     const std::size_t entry = directory + 2 + std::size_t{12} * i;
-    if (numbers.at(entry, 2) != 0xb002) continue;
-    const std::size_t count = std::min<std::size_t>(numbers.at(entry + 4, 4) / 16, pictures_max);
+    if (number(entry, 2) != 0xb002) continue;
+    const std::size_t count = std::min<std::size_t>(number(entry + 4, 4) / 16, pictures_max);
     for (std::size_t k = 1; k < count; ++k) {
-      const std::size_t place = std::size_t{numbers.at(entry + 8, 4)} + 16 * k;
-      const std::size_t length = numbers.at(place + 4, 4);
-      const std::size_t start = tiff_at + numbers.at(place + 8, 4);
+      const std::size_t place = std::size_t{number(entry + 8, 4)} + 16 * k;
+      const std::size_t length = number(place + 4, 4);
+      const std::size_t start = tiff_at + number(place + 8, 4);
       if (start < file.size() && file.size() - start >= length)
         pictures.push_back(file.subspan(start, length));
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "render/renderer/byte_numbers.hpp"
 #include "render/renderer/source_format.hpp"
 
 namespace calotype {
@@ -49,14 +50,9 @@ class ByteReader {
  public:
   ByteReader(Bytes bytes, bool is_big_endian) : bytes_(bytes), is_big_endian_(is_big_endian) {}
   std::uint32_t number(std::size_t at, std::size_t length) {
-    if (at > bytes_.size() || bytes_.size() - at < length) {
-      ok_ = false;
-      return 0;
-    }
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < length; ++i)
-      value = value << 8 | bytes_[at + (is_big_endian_ ? i : length - 1 - i)];
-    return value;
+    const auto number = number_at(bytes_, at, length, is_big_endian_);
+    ok_ &= number.has_value();
+    return number.value_or(0);
   }
   Bytes part(std::size_t at, std::size_t length) {
     if (at > bytes_.size() || bytes_.size() - at < length) {

@@ -2,8 +2,9 @@
 #include "render/renderer/raw_preview.hpp"
 
 #include <exiv2/exiv2.hpp>
-#include <optional>
 #include <vector>
+
+#include "render/renderer/byte_numbers.hpp"
 
 namespace calotype {
 namespace {
@@ -16,25 +17,9 @@ constexpr std::uint32_t linear_raw = 34'892;
 constexpr std::size_t directories_max = 16;
 constexpr std::uint32_t entries_max = 512;
 
-class Tiff {
- public:
-  explicit Tiff(Bytes bytes) : bytes_(bytes), big_endian_(bytes[0] == 'M') {}
-
-  std::optional<std::uint32_t> number(std::size_t offset, std::size_t length) const {
-    if (offset > bytes_.size() || bytes_.size() - offset < length) return std::nullopt;
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < length; ++i)
-      value = value << 8 | bytes_[offset + (big_endian_ ? i : length - 1 - i)];
-    return value;
-  }
-
- private:
-  Bytes bytes_;
-  bool big_endian_;
-};
-
 /// Looks at one directory; those it points to are added to `queue`. True where it is a sensor's.
-bool is_sensors(const Tiff& tiff, std::uint32_t directory, std::vector<std::uint32_t>& queue) {
+bool is_sensors(const TiffNumbers& tiff, std::uint32_t directory,
+                std::vector<std::uint32_t>& queue) {
   const auto count = tiff.number(directory, 2);
   if (!count || *count > entries_max) return false;
   for (std::uint32_t i = 0; i < *count; ++i) {
@@ -62,7 +47,7 @@ bool is_sensors(const Tiff& tiff, std::uint32_t directory, std::vector<std::uint
 
 bool is_raw_tiff(Bytes bytes) {
   if (bytes.size() < 8) return false;
-  const Tiff tiff(bytes);
+  const TiffNumbers tiff(bytes);
   if (tiff.number(2, 2) != 42U) return false;
   std::vector<std::uint32_t> queue = {tiff.number(4, 4).value_or(0)};
   for (std::size_t at = 0; at < queue.size() && at < directories_max; ++at)
