@@ -16,6 +16,8 @@ std::string_view to_string(JobKind kind) {
       return "expire";
     case JobKind::scrub:
       return "scrub";
+    case JobKind::verify:
+      return "verify";
   }
   std::unreachable();
 }
@@ -47,7 +49,8 @@ std::string_view to_string(JobState state) {
 }
 
 std::optional<JobKind> parse_job_kind(std::string_view text) {
-  for (const auto kind : {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub})
+  for (const auto kind :
+       {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub, JobKind::verify})
     if (to_string(kind) == text) return kind;
   return std::nullopt;
 }

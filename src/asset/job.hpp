@@ -20,6 +20,7 @@ enum class JobKind : std::uint8_t {
   render,   // make a variant that proved popular again, at high effort
   expire,   // delete the bytes of a deleted asset
   scrub,    // find bytes that have no owner, and variants that nobody wants
+  verify,   // hash stored bytes again, and put aside what differs
 };
 /// Video has no kinds of jobs yet. A variant's first picture is no job: somebody waits for it.
 enum class Lane : std::uint8_t { metadata, image, video, maintenance };
@@ -42,6 +43,7 @@ constexpr Lane lane_of(JobKind kind) {
       return Lane::image;
     case JobKind::expire:
     case JobKind::scrub:
+    case JobKind::verify:
       return Lane::maintenance;
   }
   return Lane::maintenance;

@@ -9,7 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Job, NamesAreReadBackAndOthersAreNot) {
-  for (const auto kind : {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub})
+  for (const auto kind :
+       {JobKind::inspect, JobKind::render, JobKind::expire, JobKind::scrub, JobKind::verify})
     EXPECT_EQ(parse_job_kind(to_string(kind)), kind);
   for (const auto state : {JobState::ready, JobState::running, JobState::dead})
     EXPECT_EQ(parse_job_state(to_string(state)), state);

@@ -33,6 +33,10 @@ class Content:
         self.there = False     # None: a request about it got no answer
         self.uploads = set()   # acknowledged, and nothing asked of them since
         self.deleted = set()   # uploads whose deletion was acknowledged
+        self.story = []        # what was asked about it, when, and the answer; for the report
+
+    def tell(self, asked, answered):
+        self.story.append(f"{time.time():.3f} {asked}: {answered}")
 
 
 class Load:
@@ -116,7 +120,7 @@ class Load:
     def put(self, session, content):
         was_there = content.there
         content.there = was_there or None  # whatever becomes of this, the earlier uploads stand
-        answer = session.post(self.server.url + "/v1/assets", data=content.bytes, timeout=20)
+        answer = ask(session, content, "POST", self.server.url + "/v1/assets", data=content.bytes)
         if self.is_refusal(answer):
             return
         if answer.status_code not in (200, 201):
@@ -155,14 +159,15 @@ class Load:
             else:
                 content.there = None
                 content.uploads.clear()
-            answer = session.delete(f"{self.server.url}/v1/assets/{content.asset}" +
-                                    (f"?upload={one}" if one else ""), timeout=20)
+            url = f"{self.server.url}/v1/assets/{content.asset}"
+            answer = ask(session, content, "DELETE", url + (f"?upload={one}" if one else ""))
             if answer.status_code == 204:
                 content.there = bool(one)
                 content.deleted |= {one} if one else set()
                 self.acknowledged["deletions"] += 1
             elif not self.is_refusal(answer):
-                self.unexpected.append(f"deletion: {answer.status_code} {answer.text}")
+                self.unexpected.append(f"deletion: {answer.status_code} {answer.text}\n" +
+                                       "\n".join(content.story))
         finally:
             content.lock.release()
 
@@ -195,6 +200,18 @@ class Load:
                 return False
             seen.append(variant)
         return True
+
+
+def ask(session, content, method, url, **more):
+    """A request about a content, remembered in its story."""
+    content.tell(f"{method} {url}", "sent")
+    try:
+        answer = session.request(method, url, timeout=20, **more)
+    except requests.RequestException as problem:
+        content.tell(method, repr(problem))
+        raise
+    content.tell(method, f"{answer.status_code} {answer.text}")
+    return answer
 
 
 def is_like(first, second):

@@ -98,6 +98,16 @@ class Stand:
                 f"no recovery within {RECOVERY_SECONDS} s: {problem}\n" + self.last_words()
             time.sleep(0.1)
 
+    def report(self, part, load):
+        """What was not expected, with what the catalog says of the assets that it names."""
+        text = "\n".join(load.unexpected)
+        named = {content.asset for content in load.contents if content.asset and
+                 content.asset in text}
+        rows = [self.audit.rows(f"SELECT a.id, a.state, a.purge_epoch, a.purging, e.* FROM asset a "
+                                f"JOIN event e ON e.asset_no = a.asset_no WHERE a.id = '{asset}'")
+                for asset in named]
+        return f"{part}: {text}\n{rows}"
+
     def last_words(self):
         return "\n".join(f"{part.folder.name}, {part.process.poll()}:\n{part.log()[-1500:]}"
                          for part in self.cluster.parts) + f"\nload: {os.getloadavg()}"
@@ -160,7 +170,7 @@ def test_no_death_loses_anything(stand):
             slowest[part] = max(slowest[part], time.monotonic() - began)
             settled = [content for content in load.contents if content.there is not None]
             read_back(stand.cluster, chance.sample(settled, min(SAMPLE, len(settled))))
-            assert not load.unexpected, (part, load.unexpected)
+            assert not load.unexpected, stand.report(part, load)
             assert part == "server" or not load.broken, (part, load.broken)
             load.broken.clear()
         finish(stand, load)
