@@ -5,6 +5,7 @@
 //
 //   catalog_bench compare WHERE [ASSETS] [ROUNDS]   WHERE: a folder on the disk to be measured, or
 //                                                   postgresql://USER:PASSWORD@HOST:PORT
+//   catalog_bench fill WHERE NAME ASSETS            makes the catalog NAME with so many assets
 //   catalog_bench group FOLDER [ROUNDS]             SQLite's group commit against the bare disk
 //   catalog_bench jobs WHERE NAME COUNT WORKERS     runs COUNT empty jobs; makes NAME if need be
 #include <fcntl.h>
@@ -172,6 +173,7 @@ void run_jobs(Places places, const std::string& name, std::size_t count, std::si
 int usage() {
   std::fputs(
       "usage: catalog_bench compare WHERE [ASSETS=1000000] [ROUNDS=7]\n"
+      "       catalog_bench fill WHERE NAME ASSETS\n"
       "       catalog_bench group FOLDER [ROUNDS=7]\n"
       "       catalog_bench jobs WHERE NAME COUNT WORKERS\n",
       stderr);
@@ -190,6 +192,8 @@ int main(int argc, char** argv) {
   if (words.size() < 2) return usage();
   if (words[0] == "compare") {
     run_compare(Places(words[1]), number(2, 1'000'000), number(3, 7));
+  } else if (words[0] == "fill" && words.size() == 4) {
+    Places(words[1]).make(words[2], number(3, 0));
   } else if (words[0] == "group") {
     run_group(words[1], number(2, 7));
   } else if (words[0] == "jobs" && words.size() == 5) {

@@ -139,7 +139,7 @@ class JobCatalog {
                                std::chrono::milliseconds delay) = 0;
   /// Leases up to `limit` jobs of the lane: ready and due, or running with the lease expired. Jobs
   /// that have used up their attempts become dead instead (an inspect job's asset METADATA_FAILED).
-  /// Relaxed.
+  /// Relaxed, but durable in the maintenance lane.
   virtual Result<std::vector<Job>> claim_jobs(Lane lane, std::size_t limit,
                                               std::chrono::milliseconds lease) = 0;
   virtual Result<void> extend_lease(const JobLease& lease,

@@ -27,9 +27,11 @@ constexpr std::size_t name_digits = 24;
 constexpr std::string_view settings_sql =
     "SELECT set_config('synchronous_commit', $1, true), set_config('statement_timeout', $2, true), "
     "set_config('idle_in_transaction_session_timeout', $2, true), pg_current_xact_id()::text, "
-    "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    "(extract(epoch FROM clock_timestamp()) * 1000)::bigint, "
+    "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)";
 constexpr int transaction_id_column = 3;
 constexpr int time_column = 4;
+constexpr int timeline_column = 5;
 
 bool only_reads(std::string_view sql) {
   return sql.starts_with("SELECT");
@@ -57,7 +59,7 @@ void PgConnection::begin(Durability durability, milliseconds statement_timeout) 
   reading_ = false;
   durability_ = durability;
   statement_timeout_ = std::to_string(statement_timeout.count());
-  transaction_id_.clear();
+  transaction_ = {};
   failure_ = PgFailure::none;
 }
 
@@ -156,8 +158,10 @@ void PgConnection::note_prepared(bool is_prepared) {
 
 void PgConnection::take_settings(const pg_result* result) {
   const PgRow row(result, 0);
-  transaction_id_ = row.text(transaction_id_column);
-  note_time(sent_, row.integer(time_column));
+  transaction_ = {.id = std::string(row.text(transaction_id_column)),
+                  .begun_ms = row.integer(time_column),
+                  .timeline = std::string(row.text(timeline_column))};
+  note_time(sent_, transaction_.begun_ms);
 }
 
 /// The server looked at its clock at some moment between `asked` and now.

@@ -53,8 +53,13 @@ class PgConnection final : public Connection {
 
   /// Of the last failure, since begin or begin_reading.
   PgFailure failure() const { return failure_; }
-  /// The server's number of the open transaction, empty before its first statement.
-  const std::string& transaction_id() const { return transaction_id_; }
+  /// The open transaction's number, and when it got it by the server's clock.
+  struct TransactionMark {
+    std::string id{};  // empty before its first statement
+    std::int64_t begun_ms = 0;
+    std::string timeline{};  // of the server's log; another one after a replica was promoted
+  };
+  const TransactionMark& transaction() const { return transaction_; }
   /// Can be used again: alive, as far as can be told without asking, and in no transaction.
   bool is_idle();
   /// Prepares nothing by name any more: for a pooler that cannot.
@@ -111,7 +116,7 @@ class PgConnection final : public Connection {
   bool begin_pending_ = false;
   Durability durability_ = Durability::durable;
   std::string statement_timeout_;
-  std::string transaction_id_;
+  TransactionMark transaction_;
   PgFailure failure_ = PgFailure::none;
   std::chrono::steady_clock::time_point sent_{};
   ClockSample clock_;

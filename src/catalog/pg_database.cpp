@@ -129,7 +129,7 @@ Result<void> PgDatabase::write(Durability durability, const Body& body) {
 PgDatabase::Tried PgDatabase::try_write(Durability durability, const Body& body,
                                         PgDeadline deadline) {
   PgFailure failure = PgFailure::none;
-  std::string transaction_id;
+  PgConnection::TransactionMark transaction;
   bool committing = false;
   Result<void> outcome;
   {
@@ -138,45 +138,61 @@ PgDatabase::Tried PgDatabase::try_write(Durability durability, const Body& body,
     PgConnection& db = **connection;
     db.begin(durability, options_.transaction_timeout);
     outcome = body(db);
-    transaction_id = db.transaction_id();
-    committing = outcome.has_value() && !transaction_id.empty();
+    transaction = db.transaction();
+    committing = outcome.has_value() && !transaction.id.empty();
     if (outcome) outcome = db.commit();
     clock_.take(db.clock_sample());
     failure = db.failure();
     if (!outcome) db.roll_back();
   }  // the connection is back, or gone: settling needs another
   if (outcome || failure == PgFailure::none) return {std::move(outcome)};
-  if (committing && failure == PgFailure::lost) return settle(transaction_id, deadline);
+  if (committing && failure == PgFailure::lost) return settle(transaction, deadline);
   if (failure == PgFailure::again) note_missing_statement();
   return {std::move(outcome), failure != PgFailure::refused};
 }
 
-PgDatabase::Tried PgDatabase::settle(const std::string& transaction_id, PgDeadline deadline) {
+/// A server that crashed, or a replica in its place, gives the numbers of transactions of which
+/// nothing had reached its log once more: that such a number is committed may be another
+/// transaction's story. That it is not is ours, since what was committed keeps its number.
+PgDatabase::Tried PgDatabase::settle(const PgConnection::TransactionMark& transaction,
+                                     PgDeadline deadline) {
   const PgDeadline until = std::max(deadline, Steady::now()) + options_.settle_max;
   while (Steady::now() < until) {
-    const auto status = ask_outcome(transaction_id, until);
-    if (status && *status == "committed") return {Result<void>{}};
-    if (status && *status == "aborted")
+    const auto outcome = ask_outcome(transaction.id, until);
+    if (outcome && outcome->status == "committed") {
+      if (outcome->restarted_ms < transaction.begun_ms && outcome->timeline == transaction.timeline)
+        return {Result<void>{}};
+      break;
+    }
+    if (outcome && outcome->status == "aborted")
       return {fail(ErrorCode::catalog_failed, "The catalog's server ended the connection.",
                    "the commit was not reached"),
               true};
     std::this_thread::sleep_for(settle_pause);
   }
-  log::error("a commit's outcome is unknown", {{"transaction", transaction_id}});
+  log::error("a commit's outcome is unknown", {{"transaction", transaction.id}});
   return {fail(ErrorCode::catalog_failed,
                "The catalog did not say whether it kept this change, and cannot be asked: look "
                "before you do it again.",
-               "transaction " + transaction_id)};
+               "transaction " + transaction.id)};
 }
 
-/// "committed", "aborted", "in progress".
-Result<std::string> PgDatabase::ask_outcome(const std::string& transaction_id,
-                                            PgDeadline deadline) {
+Result<PgDatabase::CommitOutcome> PgDatabase::ask_outcome(const std::string& transaction_id,
+                                                          PgDeadline deadline) {
   TRY(auto connection, borrow(deadline));
   connection->begin_reading();
-  TRY(auto status,
-      query_one(*connection, "SELECT pg_xact_status($1::text::xid8)", {transaction_id}, read_text));
-  return std::move(status).value_or("");
+  // Recovery from a crash resets the counters of the log.
+  TRY(auto outcome,
+      query_one(*connection,
+                "SELECT COALESCE(pg_xact_status($1::text::xid8), ''), (extract(epoch FROM "
+                "greatest(pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_wal))) * "
+                "1000)::bigint, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)",
+                {transaction_id}, [](const Row& row) -> Result<CommitOutcome> {
+                  return CommitOutcome{.status = std::string(row.text(0)),
+                                       .restarted_ms = row.integer(1),
+                                       .timeline = std::string(row.text(2))};
+                }));
+  return std::move(outcome).value_or(CommitOutcome{});
 }
 
 Result<void> PgDatabase::read(const Body& body) {

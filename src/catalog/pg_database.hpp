@@ -73,8 +73,13 @@ class PgDatabase final : public Database {
   Tried try_read(const Body& body, PgDeadline deadline);
   Result<PgPool::Borrowed> borrow(PgDeadline deadline);
   /// Of a transaction whose commit was not answered.
-  Tried settle(const std::string& transaction_id, PgDeadline deadline);
-  Result<std::string> ask_outcome(const std::string& transaction_id, PgDeadline deadline);
+  Tried settle(const PgConnection::TransactionMark& transaction, PgDeadline deadline);
+  struct CommitOutcome {
+    std::string status;             // "committed", "aborted", "in progress"
+    std::int64_t restarted_ms = 0;  // when the server last began, or recovered from a crash
+    std::string timeline;
+  };
+  Result<CommitOutcome> ask_outcome(const std::string& transaction_id, PgDeadline deadline);
   void note_missing_statement();
 
   const Options options_;

@@ -55,7 +55,10 @@ Result<std::vector<Job>> SqlCatalog::claim_jobs(Lane lane, std::size_t limit,
     TRY(first, first_due(lane));
   }
   if (!first || first->wait.count() > 0) return std::vector<Job>{};
-  return write(Durability::relaxed, [&](Transaction& tx) -> Result<std::vector<Job>> {
+  // A lease that is lost with a database that crashes is given again under the same fence. Who
+  // removes bytes must not share a fence with anybody.
+  const auto durability = lane == Lane::maintenance ? Durability::durable : Durability::relaxed;
+  return write(durability, [&](Transaction& tx) -> Result<std::vector<Job>> {
     // Picked once: as a mere subquery it might be run again, and pick others.
     const std::string sql = std::format(
         "WITH due AS MATERIALIZED (SELECT id FROM job WHERE lane = $1 AND due_at <= $2 "
