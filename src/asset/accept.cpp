@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads an Accept header (RFC 9110 §12.5.1) as far as it bears on our formats. A range that is
 // malformed is passed over: the header is a wish, and a wish that cannot be read changes nothing.
+#include "asset/accept.hpp"
+
 #include <array>
 #include <cctype>
 #include <cstddef>
@@ -84,6 +86,23 @@ int weight(const Wishes& wishes, ImageFormat format) {
 }
 
 }  // namespace
+
+int accepted_weight(std::string_view accept, std::string_view type) {
+  const std::string group = std::string(type.substr(0, type.find('/') + 1)) + "*";
+  int exact = -1;
+  int in_group = -1;
+  int anything = -1;
+  while (!accept.empty()) {
+    auto range = take_until(accept, ',');
+    const auto name = lower(take_until(range, ';'));
+    const auto weight = weight_of(range);
+    if (!weight) continue;
+    if (name == type) exact = *weight;
+    if (name == group) in_group = *weight;
+    if (name == "*/*") anything = *weight;
+  }
+  return exact >= 0 ? exact : in_group >= 0 ? in_group : anything;
+}
 
 ImageFormat negotiate_format(std::string_view accept, const Carried& carried) {
   const Wishes wishes = read_accept(accept);

@@ -98,6 +98,7 @@ Result<HttpSettings> http_settings(const Settings& settings) {
   http.body_rate_min = settings.bytes("http.body_rate_min");
   // The pipeline's own deadline comes first: its answer says more.
   http.wait_max = settings.duration("delivery.wait_max") + std::chrono::seconds(5);
+  http.public_url = settings.text("http.public_url");
   http.cors_origins = settings.list("http.cors_origins");
   http.access_interval = settings.duration("delivery.access_interval");
   http.hot_bytes_max = settings.bytes("delivery.hot_bytes_max");

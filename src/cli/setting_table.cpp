@@ -96,6 +96,9 @@ constexpr std::array table = {
                 "For the next bytes of a body to arrive, or to be taken.", 1, day_ms},
     SettingSpec{"http.body_rate_min", bytes, "1KiB",
                 "Bytes a second below which a transfer is ended, over body_timeout."},
+    SettingSpec{"http.public_url", text, "",
+                "Where clients find the server, like https://pictures.example, for documents that "
+                "must name themselves (IIIF). Empty: http:// and the request's Host."},
     SettingSpec{"http.cors_origins", list, "*",
                 "Origins whose pages may read the answers; * for any, empty for none."},
     SettingSpec{"http.drain_max", duration, "10s",

@@ -42,6 +42,24 @@ TEST(Signature, HoldsForTheRawTargetOnly) {
   EXPECT_FALSE(check_signature("another", signed_target));
 }
 
+TEST(Signature, OfABaseOpensAllThatBeginsWithIt) {
+  const std::string base = sign_iiif_base("secret", "/iiif/3/abc");
+  EXPECT_EQ(base.substr(0, 12), "/iiif/3/abc~");
+  for (const char* rest : {"", "/info.json", "/full/max/0/default.jpg", "/info.json?x=1"})
+    EXPECT_TRUE(check_signature("secret", base + rest)) << rest;
+  EXPECT_TRUE(check_signature("secret", sign_target("secret", "/iiif/3/abc/info.json")));
+  const std::string rows[] = {
+      "/iiif/3/abc/info.json",         "/iiif/3/abc~/info.json",
+      base.substr(0, base.size() - 1), base + "A",
+      "/iiif/3/abd" + base.substr(11), "/iiif/3/~" + base.substr(12),
+      "/v/abc" + base.substr(11),
+  };
+  for (const std::string& row : rows) EXPECT_FALSE(check_signature("secret", row)) << row;
+  EXPECT_TRUE(is_iiif_base("/iiif/3/abc"));
+  for (const char* other : {"/iiif/3/", "/iiif/3/abc/info.json", "/iiif/3/abc?x", "/i/abc"})
+    EXPECT_FALSE(is_iiif_base(other)) << other;
+}
+
 TEST(Possession, RecognisesItsOwnFreshNonceOnly) {
   Possession::Secret secret{};
   random_bytes(secret);

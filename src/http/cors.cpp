@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view exposed =
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Last-Modified, "
-    "Location, Retry-After, X-Cache";
+    "Link, Location, Retry-After, X-Cache";
 constexpr std::string_view request_fields =
     "Authorization, Content-Digest, Content-Disposition, Content-Type, If-Match, "
     "If-Modified-Since, "

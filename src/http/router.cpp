@@ -16,6 +16,9 @@ constexpr Route table[] = {
     {get, "/v/{id}/{variant}", Access::signature, "variant", get_variant},
     {get, "/i/{id}", Access::signature, "imgix", get_imgix},
     {get, "/asset/{id}/variant/{name}", Access::signature, "resolve", resolve_variant},
+    {get, "/iiif/3/{id}", Access::signature, "iiif_base", redirect_to_iiif_info},
+    {get, "/iiif/3/{id}/info.json", Access::signature, "iiif_info", show_iiif_info},
+    {get, "/iiif/3/{id}/{region}/{size}/{rotation}/{quality}", Access::signature, "iiif", get_iiif},
     {.method = post,
      .pattern = "/v1/assets",
      .access = Access::write,
@@ -73,8 +76,7 @@ constexpr Route table[] = {
 };
 
 /// A placeholder stands for one segment that is not empty.
-bool matches(std::string_view pattern, std::string_view path,
-             std::array<std::string_view, 3>& arguments) {
+bool matches(std::string_view pattern, std::string_view path, RouteArguments& arguments) {
   std::size_t count = 0;
   while (true) {
     const auto pattern_end = pattern.find('/', 1);
@@ -103,7 +105,7 @@ RouteMatch find_route(Method method, std::string_view path, bool operations_only
   RouteMatch match;
   std::vector<Method> allowed;
   for (const Route& route : table) {
-    std::array<std::string_view, 3> arguments;
+    RouteArguments arguments;
     if (operations_only && !route.operations) continue;
     if (!matches(route.pattern, path, arguments)) continue;
     allowed.push_back(route.method);

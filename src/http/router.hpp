@@ -37,7 +37,7 @@ std::span<const Route> routes();
 
 struct RouteMatch {
   const Route* route = nullptr;  // nullptr: none for this path, or none for this method
-  std::array<std::string_view, 3> arguments;
+  RouteArguments arguments;
   std::string allow;  // the methods that the path has; empty where there is no such path
 };
 
@@ -66,6 +66,10 @@ Answer record_known(const Site& site, const Exchange& exchange);
 Answer get_variant(const Site& site, const Exchange& exchange);
 Answer get_imgix(const Site& site, const Exchange& exchange);
 Answer resolve_variant(const Site& site, const Exchange& exchange);
+// iiif_routes.cpp
+Answer redirect_to_iiif_info(const Site& site, const Exchange& exchange);
+Answer show_iiif_info(const Site& site, const Exchange& exchange);
+Answer get_iiif(const Site& site, const Exchange& exchange);
 // job_routes.cpp
 Answer list_jobs(const Site& site, const Exchange& exchange);
 Answer retry_job(const Site& site, const Exchange& exchange);

@@ -87,6 +87,14 @@ class CountReporter {
   std::array<std::uint64_t, 4> reported_{};
 };
 
+/// "https://host", "http://host:8080/prefix".
+bool is_base_url(std::string_view url) {
+  const bool has_scheme = url.starts_with("https://") || url.starts_with("http://");
+  const auto host = url.find("://");
+  return has_scheme && url.size() > host + 3 && !url.ends_with('/') &&
+         url.find_first_of("?# \t\"<>\\") == url.npos;
+}
+
 }  // namespace
 
 Result<void> HttpSettings::validate() const {
@@ -102,6 +110,10 @@ Result<void> HttpSettings::validate() const {
     return fail(ErrorCode::bad_config, "http: a pool needs at least one thread.");
   if (header_bytes_max < 4'096 || upload_buffer_bytes < 4'096)
     return fail(ErrorCode::bad_config, "http: a buffer needs at least 4096 bytes.");
+  if (!public_url.empty() && !is_base_url(public_url))
+    return fail(ErrorCode::bad_config,
+                "http.public_url is where clients find the server, like https://pictures.example, "
+                "without a slash at its end.");
   if (connections_max == 0)
     return fail(ErrorCode::bad_config, "http.connections_max must be at least 1.");
   return {};

@@ -38,6 +38,7 @@ struct HttpSettings {
   std::chrono::milliseconds body_timeout{30'000};            // a body that stands still
   std::uint64_t body_rate_min = 1'024;         // bytes a second, over what was waited for it
   std::chrono::milliseconds wait_max{35'000};  // for a picture that is being made
+  std::string public_url;  // "https://pictures.example": what clients see; empty: http and Host
   std::vector<std::string> cors_origins{"*"};  // whose pages may read answers; none: no CORS
   std::uint64_t hot_bytes_max = 256 << 20;
   bool require_signature = false;

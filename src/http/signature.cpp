@@ -12,7 +12,30 @@ std::string mac(std::string_view key, std::string_view text) {
   return to_base64url(hmac_sha256(as_bytes(key), as_bytes(text)).bytes);
 }
 
+constexpr std::string_view iiif_prefix = "/iiif/3/";
+constexpr char base_mark = '~';
+
+/// Of "/iiif/3/{id}/…", `{id}`; empty elsewhere.
+std::string_view iiif_identifier(std::string_view target) {
+  if (!target.starts_with(iiif_prefix)) return {};
+  target.remove_prefix(iiif_prefix.size());
+  return target.substr(0, target.find_first_of("/?"));
+}
+
 }  // namespace
+
+std::string sign_iiif_base(std::string_view key, std::string_view path) {
+  return std::string(path).append(1, base_mark).append(mac(key, path));
+}
+
+bool is_iiif_base(std::string_view target) {
+  const auto identifier = iiif_identifier(target);
+  return !identifier.empty() && target.size() == iiif_prefix.size() + identifier.size();
+}
+
+std::string_view without_base_signature(std::string_view identifier) {
+  return identifier.substr(0, identifier.find(base_mark));
+}
 
 std::string_view without_signature(std::string_view target) {
   const auto separator = target.find_last_of("?&");
@@ -28,6 +51,12 @@ std::string sign_target(std::string_view key, std::string_view target) {
 }
 
 Result<void> check_signature(std::string_view key, std::string_view target) {
+  const auto identifier = iiif_identifier(target);
+  if (const auto bare = without_base_signature(identifier); bare.size() != identifier.size()) {
+    const auto path = target.substr(0, iiif_prefix.size() + bare.size());
+    if (equal_constant_time(identifier.substr(bare.size() + 1), mac(key, path))) return {};
+    return fail(ErrorCode::bad_signature, "The identifier's signature is wrong.");
+  }
   const std::string_view signed_text = without_signature(target);
   if (signed_text.size() == target.size())
     return fail(ErrorCode::bad_signature, "This URL has to be signed.");

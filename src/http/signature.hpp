@@ -19,6 +19,18 @@ std::string sign_target(std::string_view key, std::string_view target);
 /// bad_signature where there is none, or another than ours.
 Result<void> check_signature(std::string_view key, std::string_view target);
 
+// A IIIF viewer makes URLs of its own from the one that it was given, so there the signature is
+// part of the picture's identifier, and opens all that begins with it:
+//
+//   /iiif/3/{id}~…/info.json      … = base64url(HMAC-SHA256(key, "/iiif/3/{id}"))
+
+/// The base URI's path with its signature.
+std::string sign_iiif_base(std::string_view key, std::string_view path);
+/// "/iiif/3/{id}" and nothing after it.
+bool is_iiif_base(std::string_view target);
+/// The identifier without a signature that it may carry.
+std::string_view without_base_signature(std::string_view identifier);
+
 /// The target without `s` as its last parameter.
 std::string_view without_signature(std::string_view target);
 

@@ -41,10 +41,13 @@ struct Site {
                          const std::vector<VariantRow>& stored) const;
 };
 
+/// As many placeholders as a pattern has at most.
+using RouteArguments = std::array<std::string_view, 5>;
+
 /// One request, while it is being answered. The head's views stay valid until then.
 struct Exchange {
   const RequestHead& head;
-  std::array<std::string_view, 3> arguments;  // what the pattern's placeholders stand for, raw
+  RouteArguments arguments;  // what the pattern's placeholders stand for, raw
   Principal principal;
   std::string body;  // small ones; an upload's goes to its sink
 };

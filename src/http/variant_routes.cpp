@@ -5,101 +5,15 @@
 
 #include "base/json.hpp"
 #include "http/asset_json.hpp"
-#include "http/cors.hpp"
 #include "http/dialects/imgix.hpp"
 #include "http/dialects/variant_path.hpp"
+#include "http/picture_answer.hpp"
 #include "http/query.hpp"
-#include "http/representation.hpp"
 #include "http/router.hpp"
 #include "http/signature.hpp"
 
 namespace calotype {
 namespace {
-
-constexpr std::string_view cache_for_ever = "public, max-age=31536000, immutable";
-constexpr std::string_view cache_a_day = "public, max-age=86400, stale-while-revalidate=604800";
-
-/// What a way of asking decides about the answer.
-struct Wish {
-  AssetId id;
-  Recipe recipe;
-  bool negotiate = false;
-  std::string_view cache_control;
-  bool keep_hot = false;       // the target is one that many will send
-  std::optional<Effort> only;  // of one version, and no other
-};
-
-struct Found {
-  MediaInfo media;
-  Recipe recipe;
-  bool varies = false;
-};
-
-Representation represent(const Picture& picture, bool varies, std::string_view cache_control,
-                         bool hit) {
-  Response fields;
-  fields.add("Cache-Control", cache_control);
-  fields.add("X-Cache", hit ? "HIT" : "MISS");
-  fields.add("X-Content-Type-Options", "nosniff");
-  if (varies) fields.add("Vary", "Accept");
-  Representation representation{.media_type = picture.row.media_type,
-                                .etag = "\"" + picture.row.digest.hex() + "\"",
-                                .last_modified = picture.row.created_at,
-                                .fields = std::move(fields.fields),
-                                .body = {}};
-  if (picture.bytes)
-    representation.body = MemorySlice{picture.bytes, 0, picture.bytes->size()};
-  else
-    representation.body = FileSlice{picture.blob->file, 0, picture.blob->bytes};
-  return representation;
-}
-
-/// All of a plain 200's head that follows its Date; see HotEntry::head.
-std::string hot_head(const std::vector<std::string>& origins, const Representation& whole) {
-  return std::format("{}{}Content-Length: {}\r\n\r\n", representation_fields(whole),
-                     cors_fields(origins, {}), size_of(whole.body));
-}
-
-void keep_hot(const Site& site, std::string_view target, const Picture& picture, const Found& found,
-              const Wish& wish, std::uint64_t epoch) {
-  if (!picture.bytes) return;
-  auto entry = std::make_shared<HotEntry>(std::string(target), picture.row.key);
-  entry->representation = represent(picture, found.varies, wish.cache_control, true);
-  entry->head = hot_head(site.settings.cors_origins, entry->representation);
-  if (found.varies) {
-    auto marker = std::make_shared<HotEntry>(std::string(target), picture.row.key);
-    marker->varies = true;
-    marker->carried = carried_by(found.media, wish.recipe);
-    site.hot.insert(std::move(marker), epoch);
-    entry->target = hot_variant_key(target, *found.recipe.format);
-  }
-  site.hot.insert(std::move(entry), epoch);
-}
-
-Response failed(const Error& error) {
-  Response response = problem_response(error);
-  response.add("X-Cache", "MISS");
-  return response;
-}
-
-/// Nothing where only one version will do, which is not stored and is not made while one waits.
-std::optional<Answer> deliver(const Site& site, const Exchange& exchange, const Wish& wish) {
-  const std::uint64_t epoch = site.hot.epoch();
-  auto looked_up = site.services.deliver.look_up(
-      wish.id, wish.recipe, wish.negotiate, exchange.head.joined(FieldName::accept), wish.only);
-  if (!looked_up) return failed(looked_up.error());
-  if (!looked_up->picture && !looked_up->order) return std::nullopt;
-  auto finish = [&site, &head = exchange.head, epoch, wish,
-                 found = Found{std::move(looked_up->media), looked_up->recipe, looked_up->varies}](
-                    const Result<Picture>& picture) -> Response {
-    if (!picture) return failed(picture.error());
-    if (wish.keep_hot) keep_hot(site, head.target, *picture, found, wish, epoch);
-    return respond_with(represent(*picture, found.varies, wish.cache_control, !picture->rendered),
-                        head);
-  };
-  if (looked_up->picture) return finish(*std::move(looked_up->picture));
-  return PictureOrder{*std::move(looked_up->order), std::move(finish)};
-}
 
 Response redirect(const Site& site, std::string_view target, bool varies) {
   Response response{.status = 302, .fields = {}, .body = {}};
@@ -121,7 +35,7 @@ Answer redirect_negotiated(const Site& site, const Exchange& exchange, const Ass
                            const VariantName& name) {
   const auto found =
       site.services.deliver.look_up(id, name.recipe, true, exchange.head.joined(FieldName::accept));
-  if (!found) return failed(found.error());
+  if (!found) return refused_picture(found.error());
   return redirect(
       site, variant_path(id.text(), preset_or_none(site, name), found->recipe, found->key.version),
       true);
@@ -132,9 +46,9 @@ Answer redirect_to_best(const Site& site, const Exchange& exchange, const AssetI
                         const VariantName& name, const Recipe& settled) {
   if (name.negotiate) return redirect_negotiated(site, exchange, id, name);
   if (const auto asset = find_asset(site, exchange.arguments[0]); !asset)
-    return failed(asset.error());
+    return refused_picture(asset.error());
   const auto version = site.services.deliver.best_version(id, settled);
-  if (!version) return failed(version.error());
+  if (!version) return refused_picture(version.error());
   return redirect(site, variant_path(id.text(), preset_or_none(site, name), name.recipe, *version),
                   false);
 }
@@ -184,58 +98,59 @@ Response resolved(const Site& site, const Lookup& found, std::string_view name,
 
 Answer get_variant(const Site& site, const Exchange& exchange) {
   const auto id = parse_asset_argument(exchange.arguments[0]);
-  if (!id) return failed(id.error());
+  if (!id) return refused_picture(id.error());
   const auto name = parse_variant_segment(exchange.arguments[1], site.services.presets);
-  if (!name) return failed(name.error());
+  if (!name) return refused_picture(name.error());
   Recipe wanted = name->recipe;
   if (depends_on_asset(wanted)) {
     const auto asset = find_asset(site, exchange.arguments[0]);
-    if (!asset) return failed(asset.error());
+    if (!asset) return refused_picture(asset.error());
     wanted = settled_for(*asset, wanted);
   }
   const auto only = effort_of(site, name->version, wanted);
   if (!only) return redirect_to_best(site, exchange, *id, *name, wanted);
-  auto answer = deliver(site, exchange,
-                        {.id = *id,
-                         .recipe = name->recipe,
-                         .negotiate = name->negotiate,
-                         .cache_control = cache_for_ever,
-                         .keep_hot = !without_signature(exchange.head.target).contains('?'),
-                         .only = only});
+  auto answer = answer_picture(site, exchange,
+                               {.id = *id,
+                                .recipe = name->recipe,
+                                .negotiate = name->negotiate,
+                                .cache_control = cache_for_ever,
+                                .keep_hot = !without_signature(exchange.head.target).contains('?'),
+                                .only = only});
   return answer ? *std::move(answer) : redirect_to_best(site, exchange, *id, *name, wanted);
 }
 
 Answer get_imgix(const Site& site, const Exchange& exchange) {
   const auto id = parse_asset_argument(exchange.arguments[0]);
-  if (!id) return failed(id.error());
+  if (!id) return refused_picture(id.error());
   const auto request = parse_imgix(exchange.head.query());
-  if (!request) return failed(request.error());
+  if (!request) return refused_picture(request.error());
   // This URL stays when the focal point moves, which another server may do without a word.
   const bool may_move = follows_focal_point(request->recipe) && site.services.catalog.is_shared();
-  return *deliver(site, exchange,
-                  {.id = *id,
-                   .recipe = request->recipe,
-                   .negotiate = request->negotiate,
-                   .cache_control = cache_a_day,
-                   .keep_hot = !may_move,
-                   .only = std::nullopt});
+  return *answer_picture(site, exchange,
+                         {.id = *id,
+                          .recipe = request->recipe,
+                          .negotiate = request->negotiate,
+                          .cache_control = cache_a_day,
+                          .keep_hot = !may_move,
+                          .only = std::nullopt});
 }
 
 Answer resolve_variant(const Site& site, const Exchange& exchange) {
   const auto id = parse_asset_argument(exchange.arguments[0]);
-  if (!id) return failed(id.error());
+  if (!id) return refused_picture(id.error());
   auto name = parse_variant_name(exchange.arguments[1], site.services.presets);
-  if (!name) return failed(name.error());
-  if (const auto chosen = choose_format(exchange, *name); !chosen) return failed(chosen.error());
+  if (!name) return refused_picture(name.error());
+  if (const auto chosen = choose_format(exchange, *name); !chosen)
+    return refused_picture(chosen.error());
   const std::string preset(preset_or_none(site, *name));
   auto looked_up = site.services.deliver.look_up(*id, name->recipe, name->negotiate,
                                                  exchange.head.joined(FieldName::accept));
-  if (!looked_up) return failed(looked_up.error());
+  if (!looked_up) return refused_picture(looked_up.error());
   if (looked_up->picture) return resolved(site, *looked_up, preset, *looked_up->picture);
   RenderOrder order = *std::move(looked_up->order);
   return PictureOrder{std::move(order), [&site, found = *std::move(looked_up),
                                          preset](const Result<Picture>& picture) {
-                        if (!picture) return failed(picture.error());
+                        if (!picture) return refused_picture(picture.error());
                         return resolved(site, found, preset, *picture);
                       }};
 }

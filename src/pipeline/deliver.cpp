@@ -99,15 +99,12 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   const Wanted wanted{recipe, negotiate, accept, only};
   if (auto known = find_known(id, wanted)) return *std::move(known);
   const Timestamp moment = known_.moment();
-  TRY(auto asset, catalog_.find_asset(id));
-  if (!asset || deletions_.is_outdated(*asset))
-    return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
-  TRY_VOID(check_renderable(*asset));
+  TRY(AssetRow asset, find_picture(id));
   Recipe asked = recipe;
-  asked.format = format_for(asset->media, wanted);
+  asked.format = format_for(asset.media, wanted);
   asked = canonical(asked);
-  const Recipe meant = settled_for(*asset, asked);
-  Lookup found{.media = asset->media,
+  const Recipe meant = settled_for(asset, asked);
+  Lookup found{.media = asset.media,
                .recipe = meant,
                .key = {id, to_string(meant), version_of(meant)},
                .varies = negotiate && !recipe.format,
@@ -116,17 +113,25 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   TRY_VOID(find_made(found, only));
   if (found.picture) {
     if (cache_.is_shared() && !found.picture->unstored)
-      known_.remember(asked, only, found.picture->row, asset->media, moment);
+      known_.remember(asked, only, found.picture->row, asset.media, moment);
     return found;
   }
   if (only == Effort::high) return found;
-  TRY(const RenderPlan plan, plan_render(found.recipe, asset->media, asset->proof, limits_));
+  TRY(const RenderPlan plan, plan_render(found.recipe, asset.media, asset.proof, limits_));
   std::optional<AssetRow> watermark;
   if (meant.watermark) {
     TRY(watermark, find_watermark(meant.watermark->asset));
   }
-  found.order = RenderOrder{*std::move(asset), asked, std::move(watermark), found.key, plan, only};
+  found.order = RenderOrder{std::move(asset), asked, std::move(watermark), found.key, plan, only};
   return found;
+}
+
+Result<AssetRow> Deliver::find_picture(const AssetId& id) {
+  TRY(auto asset, catalog_.find_asset(id));
+  if (!asset || deletions_.is_outdated(*asset))
+    return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
+  TRY_VOID(check_renderable(*asset));
+  return *std::move(asset);
 }
 
 Result<AssetRow> Deliver::find_watermark(const AssetId& id) {

@@ -105,6 +105,10 @@ class Deliver {
   Result<void> flush_accesses(std::span<const VariantCatalog::Access> served_elsewhere,
                               std::chrono::milliseconds turn);
 
+  /// The asset as look_up finds it, and its errors.
+  Result<AssetRow> find_picture(const AssetId& id);
+  const RenderLimits& limits() const { return limits_; }
+
   /// The asset was deleted through this server: nothing remembered of it is used from now on.
   void forget(const AssetId& id);
 

@@ -38,7 +38,8 @@ def known(site):
     asset = site.put_inspected(encoded(scene(320, 200), "jpeg"))
     site.put(b"the file that nothing can be made of")
     return {"id": asset["id"], "upload": asset["uploads"][0]["id"], "variant": "thumb.webp",
-            "name": "thumb"}
+            "name": "thumb", "region": "full", "size": "64,", "rotation": "0",
+            "quality": "default.jpg"}
 
 
 class Speaker:
@@ -149,6 +150,8 @@ def complaint(contract, operation, status, headers, body):
 def operations():
     """By name, so that each is a test of its own; the document itself comes from the server."""
     return ["GET /", "GET /v/{id}/{variant}", "GET /i/{id}", "GET /asset/{id}/variant/{name}",
+            "GET /iiif/3/{id}", "GET /iiif/3/{id}/info.json",
+            "GET /iiif/3/{id}/{region}/{size}/{rotation}/{quality}",
             "POST /v1/assets", "GET /v1/assets", "HEAD /v1/assets/{id}", "GET /v1/assets/{id}",
             "POST /v1/assets/{id}/uploads", "GET /v1/assets/{id}/events",
             "GET /v1/assets/{id}/variants", "GET /v1/assets/{id}/original",
