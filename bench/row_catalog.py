@@ -43,7 +43,7 @@ MEMORY = "shared_buffers = 2GB\n"
 
 
 class Server:
-    """PostgreSQL as the suite runs it, with memory, its data on the file system that is measured."""
+    """PostgreSQL as the suite runs it, with more memory; its data on the disk that is measured."""
 
     def __init__(self, bench):
         folder = bench.folder / "servers"
