@@ -21,8 +21,8 @@ TARGETS = 200_000
 CLIENTS = 64
 FILE_BYTES = 64 << 10
 
-# wrk's requests: the lines of a file, one after another, for ever; made beforehand, so that a client
-# with many targets does no more than one with few.
+# wrk's requests: the lines of a file, one after another, for ever; made beforehand, so that a
+# client with many targets does no more than one with few.
 SCRIPT = """\
 local requests, at = {{}}, 0
 init = function()
