@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dialogs: the browser's own, so that focus stays inside, Escape closes, and focus goes back to
+// where it was.
+import { append, button, type Child, el, iconButton, icons } from "./dom";
+
+export interface Opened {
+  element: HTMLDialogElement;
+  close: () => void;
+  closed: Promise<void>;
+}
+
+export function openDialog(title: string, kind: string, ...children: Child[]): Opened {
+  const before = document.activeElement as HTMLElement | null;
+  const heading = el("h2", { attrs: { id: `dialog-${kind}`, tabindex: -1 } }, title);
+  const element = el("dialog", { class: kind, attrs: { "aria-labelledby": `dialog-${kind}` } });
+  const close = () => element.close();
+  append(element, el("header", {}, heading, iconButton(icons.close, "Close", close)), ...children);
+  document.body.append(element);
+  const closed = new Promise<void>((resolve) => element.addEventListener("close", () => {
+    element.remove();
+    if (before?.isConnected) before.focus({ preventScroll: true });
+    resolve();
+  }));
+  element.addEventListener("click", (event) => {
+    if (event.target === element) close();
+  });
+  element.showModal();
+  return { element, close, closed };
+}
+
+/** Asks before something that cannot be taken back. */
+export async function confirmed(title: string, text: string, act: string): Promise<boolean> {
+  let yes = false;
+  const go = button(act, () => {
+    yes = true;
+    dialog.close();
+  }, { class: "danger" });
+  const dialog = openDialog(title, "confirm", el("p", {}, text),
+    el("footer", {}, button("Cancel", () => dialog.close(), { class: "quiet" }), go));
+  go.focus();
+  await dialog.closed;
+  return yes;
+}
