@@ -127,7 +127,12 @@ Result<void> apply_pixel_ratio(Recipe& recipe, double ratio) {
   for (auto* side : {&padding.top, &padding.right, &padding.bottom, &padding.left})
     multiply(*side, padding_max);
   if (recipe.corner_radius != radius_max) multiply(recipe.corner_radius, padding_max);
+  if (recipe.border.width != 0) {
+    multiply(recipe.border.width, border_max);
+    recipe.border.width = std::max<std::uint16_t>(recipe.border.width, 1);
+  }
   multiply(recipe.blur, blur_max);
+  multiply(recipe.pixelate, pixelate_max);
   if (recipe.watermark) {
     multiply(recipe.watermark->margin_x, padding_max);
     multiply(recipe.watermark->margin_y, padding_max);

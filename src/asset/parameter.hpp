@@ -40,7 +40,8 @@ Result<std::uint8_t> read_quality(std::string_view name, std::string_view value)
 Result<bool> read_flag(std::string_view name, std::string_view value);
 
 /// Multiplies the ratio in, to the nearest pixel and at least one; bad_recipe past dimension_max.
-/// What else is in pixels of the result (padding, corners, blur, a watermark's margins) goes along.
+/// What else is in pixels of the result (padding, corners, border, blur, squares, a watermark's
+/// margins) goes along.
 Result<void> apply_pixel_ratio(Recipe& recipe, double ratio);
 
 }  // namespace calotype

@@ -197,7 +197,7 @@ FocalPoint point_within(const FocalPoint& point, const Region& region, Size pict
 /// The proof shows the first page, whole, in sRGB and without its metadata.
 bool proof_suffices(const std::optional<Proof>& proof, const RenderPlan& plan) {
   if (!proof || plan.page != 0 || plan.frames > 1 || plan.trim || plan.region.width != 0 ||
-      plan.keeps_gain_map || plan.keep_metadata || plan.profile != ColorProfile::srgb)
+      plan.keeps_gain_map || plan.metadata != Metadata::strip || plan.profile != ColorProfile::srgb)
     return false;
   return 2 * Pixels{plan.scaled_width} <= Pixels{proof->width} + 1 &&
          2 * Pixels{plan.scaled_height} <= Pixels{proof->height} + 1;
@@ -212,7 +212,10 @@ Effects effects_of(const Recipe& recipe) {
                   .saturation = recipe.saturation,
                   .blur = recipe.blur,
                   .sharpen = recipe.sharpen,
+                  .pixelate = recipe.pixelate,
                   .corner_radius = recipe.corner_radius,
+                  .border = recipe.border,
+                  .opacity_percent = recipe.opacity_percent,
                   .padding = recipe.padding};
   if (const auto& mark = recipe.watermark) {
     effects.has_watermark = true;
@@ -221,6 +224,7 @@ Effects effects_of(const Recipe& recipe) {
     effects.mark_opacity_percent = mark->opacity_percent;
     effects.mark_margin_x = mark->margin_x;
     effects.mark_margin_y = mark->margin_y;
+    effects.mark_is_tiled = mark->is_tiled;
   }
   return effects;
 }
@@ -304,8 +308,10 @@ PictureSize finished_size(const RenderPlan& plan) {
   const PictureSize turned =
       turned_size({plan.output_width, plan.output_height}, plan.effects.rotation);
   const Padding& padding = plan.effects.padding;
-  return {turned.width + padding.left + padding.right,
-          turned.height + padding.top + padding.bottom};
+  const Border& border = plan.effects.border;
+  const std::uint32_t frame = border.is_inside ? 0 : 2U * border.width;
+  return {turned.width + frame + padding.left + padding.right,
+          turned.height + frame + padding.top + padding.bottom};
 }
 
 PictureSize lean_offset(Gravity gravity, PictureSize whole, PictureSize kept) {
@@ -367,7 +373,7 @@ Result<RenderPlan> plan_render(const Recipe& given, const MediaInfo& media,
          {static_cast<std::uint32_t>(fitted.width), static_cast<std::uint32_t>(fitted.height)});
   TRY_VOID(check_output(plan, fitted, limits));
   plan.quality = recipe.quality != 0 ? recipe.quality : default_quality(plan.format);
-  plan.keep_metadata = recipe.keep_metadata;
+  plan.metadata = recipe.metadata;
   plan.profile = recipe.profile;
   plan.lossless = recipe.lossless;
   plan.bytes_max = recipe.bytes_max;

@@ -36,12 +36,16 @@ struct Effects {
   Tone tone = Tone::color;
   std::int8_t brightness = 0, contrast = 0, saturation = 0;
   std::uint16_t blur = 0, sharpen = 0;
+  std::uint16_t pixelate = 0;
   std::uint16_t corner_radius = 0;
+  Border border{};
+  std::uint8_t opacity_percent = 100;
   Padding padding;
   bool has_watermark = false;
   Gravity mark_gravity = Gravity::southeast;
   std::uint8_t mark_width_percent = 25, mark_opacity_percent = 100;
   std::uint16_t mark_margin_x = 0, mark_margin_y = 0;
+  bool mark_is_tiled = false;
   bool operator==(const Effects&) const = default;
 };
 
@@ -52,8 +56,8 @@ struct RenderPlan {
   /// Where it is not all of the upright picture: this part of it is what is scaled. In pixels,
   /// unless plans_again.
   Region region;
-  /// The borders of this tolerance go first.
-  std::optional<std::uint8_t> trim;
+  /// These borders go first.
+  std::optional<Trim> trim;
   FitBox box;
   std::uint32_t scaled_width = 0;  // the whole picture (or region) is scaled to this
   std::uint32_t scaled_height = 0;
@@ -62,7 +66,8 @@ struct RenderPlan {
   std::uint32_t top = 0;
   std::uint32_t kept_width = 0;
   std::uint32_t kept_height = 0;
-  std::uint32_t output_width = 0;  // then it is set, centred, on a canvas of this size (contain)
+  std::uint32_t output_width = 0;  // then it is set on a canvas of this size (contain), where
+                                   // box.gravity says
   std::uint32_t output_height = 0;
   ImageFormat format = ImageFormat::webp;
   std::uint8_t quality = 0;  // never 0, but for PNG
@@ -73,7 +78,7 @@ struct RenderPlan {
   bool flatten = false;
   Color background{255, 255, 255, 255};
   Effects effects;  // none: nothing of this costs anything
-  bool keep_metadata = false;
+  Metadata metadata = Metadata::strip;
   ColorProfile profile = ColorProfile::srgb;
   bool lossless = false;
   std::uint32_t bytes_max = 0;  // 0: no matter
@@ -97,7 +102,7 @@ struct PictureSize {
 std::optional<Region> region_within(const Region& region, PictureSize picture);
 /// Of the upright canvas turned by that many hundredths of a degree: the smallest box around it.
 PictureSize turned_size(PictureSize canvas, std::uint16_t rotation);
-/// Of the finished picture: the canvas (output_width × output_height), turned and padded.
+/// Of the finished picture: the canvas (output_width × output_height), turned, framed and padded.
 PictureSize finished_size(const RenderPlan& plan);
 /// How far from the left and the top something of the size `kept` stands in `whole`, at that
 /// compass point.

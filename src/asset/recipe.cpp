@@ -33,7 +33,7 @@ std::optional<Color> canonical_background(const Recipe& recipe) {
   if (!color || color->alpha == 0) return std::nullopt;
   if (!recipe.format) return color;
   const bool pads = recipe.fit == Fit::contain || recipe.padding != Padding{} ||
-                    recipe.rotation % quarter_turn != 0;
+                    recipe.rotation % quarter_turn != 0 || recipe.opacity_percent != 100;
   if (has_alpha_channel(*recipe.format)) return color->alpha == 255 || pads ? color : std::nullopt;
   const Color opaque = over_white(*color);
   return opaque == Color{255, 255, 255, 255} ? std::nullopt : std::optional(opaque);
@@ -52,6 +52,23 @@ void settle_region(Region& region) {
   if (region.width == 0 || is_all) region = {};
 }
 
+/// Where gravity decides something: what is cut off, or where there is room.
+void settle_gravity(Recipe& recipe) {
+  const bool decides =
+      recipe.fit == Fit::cover || (recipe.fit == Fit::contain && is_compass(recipe.gravity));
+  if (!decides) recipe.gravity = Gravity::center;
+  if (recipe.gravity != Gravity::focal) recipe.focus = {};
+}
+
+void settle_decoration(Recipe& recipe) {
+  // An invisible border still makes room.
+  const Border& border = recipe.border;
+  if (border.width == 0 || (border.color.alpha == 0 && border.is_inside)) recipe.border = {};
+  if (recipe.pixelate == 1) recipe.pixelate = 0;
+  if (recipe.watermark && recipe.watermark->is_tiled)
+    recipe.watermark->gravity = Watermark{recipe.watermark->asset}.gravity;
+}
+
 /// What the format cannot carry or does not need.
 void settle_encoding(Recipe& recipe) {
   if (!recipe.format) return;
@@ -60,7 +77,7 @@ void settle_encoding(Recipe& recipe) {
   if (!has_quality(format) || recipe.lossless) recipe.quality = 0;
   if (recipe.quality == default_quality(format)) recipe.quality = 0;
   if (format == ImageFormat::gif) {
-    recipe.keep_metadata = false;
+    recipe.metadata = Metadata::strip;
     recipe.profile = ColorProfile::srgb;
   }
 }
@@ -183,11 +200,11 @@ bool is_compass(Gravity gravity) {
 Recipe canonical(Recipe recipe) {
   if (recipe.width == 0 || recipe.height == 0) recipe.fit = Fit::inside;
   if (recipe.width == 0 && recipe.height == 0) recipe.enlarge = false;
-  if (recipe.fit != Fit::cover) recipe.gravity = Gravity::center;
-  if (recipe.gravity != Gravity::focal) recipe.focus = {};
+  settle_gravity(recipe);
   recipe.rotation %= 4 * quarter_turn;
   settle_region(recipe.region);
   settle_tone(recipe);
+  settle_decoration(recipe);
   settle_encoding(recipe);
   recipe.background = canonical_background(recipe);
   return recipe;

@@ -10,8 +10,8 @@
 // left out, with fm always last. It is the variant's key in the catalog and stands in its URL.
 //
 // What is done, in this order: page or frame, upright, trim, region, scaled and cut by width,
-// height, fit and gravity, mirrored, rotated, tones, blur, sharpening, rounded corners, padding,
-// watermark. A dialect that orders it otherwise says it in these terms.
+// height, fit and gravity, mirrored, rotated, tones, blur, sharpening, pixelated, rounded corners,
+// border, opacity, padding, watermark. A dialect that orders it otherwise says it in these terms.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ enum class Fit : std::uint8_t {
   fill,     // exactly the box, whatever becomes of the proportions
 };
 
-/// What `cover` keeps.
+/// What `cover` keeps, and where `contain` puts the picture (a compass point there).
 enum class Gravity : std::uint8_t {
   center,  // the asset's focal point where it has one, otherwise the middle
   north,
@@ -81,7 +81,29 @@ struct Padding {
   bool operator==(const Padding&) const = default;
 };
 
+/// Borders that are taken off before anything else.
+struct Trim {
+  std::uint8_t tolerance = 0;    // what differs by no more than this is border
+  std::optional<Color> color{};  // from this; nothing: from the upper left corner
+  bool even_x = false;           // as much from the left as from the right
+  bool even_y = false;
+  bool operator==(const Trim&) const = default;
+};
+
+/// A frame around the picture, which follows its corners.
+struct Border {
+  std::uint16_t width = 0;  // pixels; 0: none
+  Color color{};
+  bool is_inside = false;  // drawn over the picture's edge; otherwise it adds to the size
+  bool operator==(const Border&) const = default;
+};
+
 enum class Tone : std::uint8_t { color, gray, bitonal };
+enum class Metadata : std::uint8_t {
+  strip,
+  copyright,  // who made it and who has the rights, of EXIF
+  keep,       // EXIF (upright), XMP, IPTC
+};
 enum class ColorProfile : std::uint8_t {
   srgb,  // converted to it, none embedded
   p3,    // converted to Display P3, embedded
@@ -92,10 +114,11 @@ enum class ColorProfile : std::uint8_t {
 struct Watermark {
   AssetId asset;
   Gravity gravity = Gravity::southeast;  // a compass point
-  std::uint8_t width_percent = 25;       // of the finished picture's; 1 to 100
+  std::uint8_t width_percent = 25;       // of the finished picture's, to 100; 0: its own size
   std::uint8_t opacity_percent = 100;    // 1 to 100
   std::uint16_t margin_x = 0;            // pixels from the edges that gravity names
   std::uint16_t margin_y = 0;
+  bool is_tiled = false;  // all over the picture, with the margins between; gravity does not matter
   bool operator==(const Watermark&) const = default;
 };
 
@@ -109,8 +132,8 @@ struct Recipe {
   std::optional<Color> background;  // given: alpha is flattened on it; pads and fills corners
   bool enlarge = false;             // only then is a picture made larger than its original
 
-  std::uint32_t page = 0;            // or frame, from 1; 0: the first page, or all frames
-  std::optional<std::uint8_t> trim;  // borders that differ by no more than this from the corner
+  std::uint32_t page = 0;  // or frame, from 1; 0: the first page, or all frames
+  std::optional<Trim> trim;
   Region region;
   bool mirror = false;         // left and right change places
   std::uint16_t rotation = 0;  // hundredths of a degree, clockwise, after mirroring
@@ -120,10 +143,13 @@ struct Recipe {
   std::int8_t saturation = 0;       // likewise; −100 is Tone::gray
   std::uint16_t blur = 0;           // sigma in hundredths of a pixel of the result
   std::uint16_t sharpen = 0;        // likewise, of an unsharp mask
+  std::uint16_t pixelate = 0;       // the side of squares of one colour, in pixels
   std::uint16_t corner_radius = 0;  // pixels; radius_max: half the shorter side
+  Border border{};
+  std::uint8_t opacity_percent = 100;  // 1 to 100, of the picture with its border
   Padding padding;
   std::optional<Watermark> watermark;
-  bool keep_metadata = false;  // EXIF (upright), XMP, IPTC
+  Metadata metadata = Metadata::strip;
   ColorProfile profile = ColorProfile::srgb;
   bool lossless = false;        // WebP, AVIF, JPEG XL; PNG and GIF always are
   std::uint32_t bytes_max = 0;  // the quality is lowered until it fits; 0: no matter
@@ -138,6 +164,8 @@ struct Recipe {
 inline constexpr std::uint32_t dimension_max = 65'535;  // a parsed width or height, dpr included
 inline constexpr std::uint16_t radius_max = 65'535;
 inline constexpr std::uint16_t padding_max = 8'192;
+inline constexpr std::uint16_t border_max = 2'048;
+inline constexpr std::uint16_t pixelate_max = 8'192;
 inline constexpr std::uint16_t blur_max = 25'000;
 inline constexpr std::uint16_t sharpen_max = 2'000;
 inline constexpr std::uint32_t page_max = 1'000'000;

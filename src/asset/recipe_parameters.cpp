@@ -17,6 +17,7 @@ struct MarkReading {
   Gravity gravity = Gravity::southeast;
   std::uint8_t width_percent = 25, opacity_percent = 100;
   std::uint16_t margin_x = 0, margin_y = 0;
+  bool is_tiled = false;
   std::string_view first;  // of its parameters
 };
 
@@ -158,9 +159,37 @@ Result<void> read_flip(Reading& reading, Text name, Text value) {
 }
 
 Result<void> read_trim(Reading& reading, Text name, Text value) {
-  std::uint8_t tolerance = 0;
-  TRY_VOID(read_whole_into(tolerance, name, value, 0, 254));
-  reading.recipe.trim = tolerance;
+  const auto [parts, count] = split(value);
+  Trim trim;
+  const auto tolerance = parse_whole(parts[0], 0, 254);
+  if (count > 1 && parts[1] != "auto") trim.color = parse_color(parts[1]);
+  if (count > 2) {
+    trim.even_x = parts[2].contains('x');
+    trim.even_y = parts[2].contains('y');
+  }
+  const bool understood = tolerance && count <= 3 &&
+                          (count < 2 || parts[1] == "auto" || trim.color) &&
+                          (count < 3 || parts[2] == "x" || parts[2] == "y" || parts[2] == "xy");
+  if (!understood)
+    return refuse(name,
+                  "a tolerance from 0 to 254, with a colour after a colon (or auto), and x, y or "
+                  "xy after another for sides that are trimmed evenly",
+                  value);
+  trim.tolerance = static_cast<std::uint8_t>(*tolerance);
+  reading.recipe.trim = trim;
+  return {};
+}
+
+Result<void> read_border(Reading& reading, Text name, Text value) {
+  const auto [parts, count] = split(value);
+  const auto width = parse_whole(parts[0], 0, border_max);
+  const auto color = count > 1 ? parse_color(parts[1]) : Color{0, 0, 0, 255};
+  const bool is_inside = count == 3 && parts[2] == "in";
+  if (!width || !color || count > 3 || (count == 3 && !is_inside))
+    return refuse(name,
+                  "pixels from 0 to 2048, a colour and perhaps in, such as 5:ff0000 or 5:fff:in",
+                  value);
+  reading.recipe.border = {static_cast<std::uint16_t>(*width), *color, is_inside};
   return {};
 }
 
@@ -211,8 +240,11 @@ Result<void> read_profile(Reading& reading, Text name, Text value) {
 }
 
 Result<void> read_metadata(Reading& reading, Text name, Text value) {
-  if (value != "keep" && value != "strip") return refuse(name, "strip or keep", value);
-  reading.recipe.keep_metadata = value == "keep";
+  if (value != "keep" && value != "strip" && value != "copyright")
+    return refuse(name, "strip, copyright or keep", value);
+  reading.recipe.metadata = value == "keep"        ? Metadata::keep
+                            : value == "copyright" ? Metadata::copyright
+                                                   : Metadata::strip;
   return {};
 }
 
@@ -262,6 +294,10 @@ Result<void> read_q(Reading& reading, Text name, Text value) {
   TRY(reading.recipe.quality, read_quality(name, value));
   return {};
 }
+Result<void> read_tile(Reading& reading, Text name, Text value) {
+  TRY(reading.mark.is_tiled, read_flag(name, value));
+  return {};
+}
 Result<void> read_enlarge(Reading& reading, Text name, Text value) {
   TRY(reading.recipe.enlarge, read_flag(name, value));
   return {};
@@ -298,18 +334,24 @@ constexpr Parameter parameters[] = {
                 Text v) { return read_hundredths_into(r.recipe.blur, n, v, blur_max); }},
     {"sharp", [](Reading& r, Text n,
                  Text v) { return read_hundredths_into(r.recipe.sharpen, n, v, sharpen_max); }},
+    {"pix", [](Reading& r, Text n,
+               Text v) { return read_whole_into(r.recipe.pixelate, n, v, 0, pixelate_max); }},
     {"radius", read_radius},
+    {"border", read_border},
+    {"opacity", [](Reading& r, Text n,
+                   Text v) { return read_whole_into(r.recipe.opacity_percent, n, v, 1, 100); }},
     {"pad", read_padding},
     {"mark", read_mark},
     {"mark-g", read_mark_gravity},
     {"mark-w", [](Reading& r, Text n,
-                  Text v) { return read_whole_into(r.mark.width_percent, n, v, 1, 100); }},
+                  Text v) { return read_whole_into(r.mark.width_percent, n, v, 0, 100); }},
     {"mark-o", [](Reading& r, Text n,
                   Text v) { return read_whole_into(r.mark.opacity_percent, n, v, 1, 100); }},
     {"mark-x", [](Reading& r, Text n,
                   Text v) { return read_whole_into(r.mark.margin_x, n, v, 0, padding_max); }},
     {"mark-y", [](Reading& r, Text n,
                   Text v) { return read_whole_into(r.mark.margin_y, n, v, 0, padding_max); }},
+    {"mark-tile", read_tile},
     {"meta", read_metadata},
     {"icc", read_profile},
     {"lossless", read_lossless},
@@ -347,8 +389,9 @@ Result<Recipe> settle(Reading reading) {
   Recipe& recipe = reading.recipe;
   const MarkReading& mark = reading.mark;
   if (mark.asset)
-    recipe.watermark = Watermark{*mark.asset,          mark.gravity,  mark.width_percent,
-                                 mark.opacity_percent, mark.margin_x, mark.margin_y};
+    recipe.watermark =
+        Watermark{*mark.asset,   mark.gravity,  mark.width_percent, mark.opacity_percent,
+                  mark.margin_x, mark.margin_y, mark.is_tiled};
   else if (!mark.first.empty())
     return fail(ErrorCode::bad_recipe,
                 std::string(mark.first) + " needs mark, the watermark's asset.");

@@ -46,7 +46,9 @@ TEST(Recipe, HasOneCanonicalText) {
       {"ratio of one", "dpr=1&w=7", "w=7"},
       {"leading zeros", "w=0300", "w=300"},
       {"fit without a box", "w=400&dpr=2&fit=cover", "w=800"},
-      {"gravity without cover", "w=4&h=3&fit=contain&g=north", "w=4&h=3&fit=contain"},
+      {"gravity without a choice", "w=4&h=3&fit=fill&g=north", "w=4&h=3&fit=fill"},
+      {"gravity where there is room", "w=4&h=3&fit=contain&g=north", "w=4&h=3&fit=contain&g=north"},
+      {"room has no point", "w=4&h=3&fit=contain&g=attention", "w=4&h=3&fit=contain"},
       {"gravity of the middle", "w=4&h=3&fit=cover&g=center", "w=4&h=3&fit=cover"},
       {"gravity kept", "g=southwest&w=4&h=3&fit=cover", "w=4&h=3&fit=cover&g=southwest"},
       {"crop is cover", "fit=crop&h=630&w=1200", "w=1200&h=630&fit=cover"},
@@ -108,6 +110,29 @@ TEST(Recipe, HasOneCanonicalTextOfItsOperations) {
       {"even padding", "pad=5:5:5:5", "pad=5"},
       {"padding by ratio", "pad=5&dpr=3", "pad=15"},
       {"round", "radius=max&dpr=2", "radius=max"},
+      {"trim", "trim=10", "trim=10"},
+      {"trim to a colour", "trim=10:F00", "trim=10:ff0000"},
+      {"trim evenly", "trim=0:auto:x", "trim=0:auto:x"},
+      {"trim to a colour evenly", "trim=254:00000000:xy", "trim=254:00000000:xy"},
+      {"border", "border=5:F00", "border=5:ff0000"},
+      {"black border", "border=5", "border=5:000000"},
+      {"border inside", "border=5:ffffff80:in", "border=5:ffffff80:in"},
+      {"no border", "border=0:fff:in", ""},
+      {"border inside that nobody sees", "border=5:transparent:in", ""},
+      {"border that only makes room", "border=5:transparent", "border=5:00000000"},
+      {"border by ratio", "border=5:fff&dpr=3", "border=15:ffffff"},
+      {"squares", "pix=8", "pix=8"},
+      {"squares of a pixel", "pix=1", ""},
+      {"squares by ratio", "pix=8&dpr=2", "pix=16"},
+      {"opacity", "opacity=40", "opacity=40"},
+      {"opaque", "opacity=100", ""},
+      {"translucent over translucent", "opacity=40&bg=00000080&fm=webp",
+       "bg=00000080&opacity=40&fm=webp"},
+      {"copyright", "meta=copyright", "meta=copyright"},
+      {"watermark of its own size", "mark=aaaaaaaaaaaaaaaaaaaaaaaaaa&mark-w=0",
+       "mark=aaaaaaaaaaaaaaaaaaaaaaaaaa&mark-w=0"},
+      {"watermark all over", "mark=aaaaaaaaaaaaaaaaaaaaaaaaaa&mark-g=north&mark-tile=1&mark-x=3",
+       "mark=aaaaaaaaaaaaaaaaaaaaaaaaaa&mark-x=3&mark-tile=1"},
       {"translucent padding", "pad=1&bg=00000080&fm=webp", "bg=00000080&pad=1&fm=webp"},
       {"translucent corners of a turn", "rot=1&bg=00000080&fm=webp", "bg=00000080&rot=1&fm=webp"},
       {"watermark",
@@ -142,8 +167,10 @@ TEST(Recipe, RefusesWhatItCannotReadInPlainWords) {
   const auto unknown = [](std::string_view name) {
     return "“" + std::string(name) +
            "” is no parameter; allowed are w, h, fit, g, dpr, q, bg, enlarge, page, frame, trim, "
-           "crop, rot, flip, tone, bri, con, sat, blur, sharp, radius, pad, mark, mark-g, mark-w, "
-           "mark-o, mark-x, mark-y, meta, icc, lossless, max_bytes and fm.";
+           "crop, rot, flip, tone, bri, con, sat, blur, sharp, pix, radius, border, opacity, pad, "
+           "mark, "
+           "mark-g, mark-w, mark-o, mark-x, mark-y, mark-tile, meta, icc, lossless, max_bytes and "
+           "fm.";
   };
   constexpr std::string_view number = "must be a whole number from 1 to 65535, not ";
   const auto width = [&](std::string_view value) {
@@ -197,18 +224,34 @@ TEST(Recipe, RefusesOperationsThatItCannotReadInPlainWords) {
   const std::string region =
       "crop must be left:top:width:height in pixels, such as 10:20:300:200, or in percent, such as "
       "5p:5p:90p:90p, not ";
+  const std::string border =
+      "border must be pixels from 0 to 2048, a colour and perhaps in, such as 5:ff0000 or "
+      "5:fff:in, not ";
+  const std::string trim =
+      "trim must be a tolerance from 0 to 254, with a colour after a colon (or auto), and x, y or "
+      "xy after another for sides that are trimmed evenly, not ";
   const std::string padding =
       "pad must be 1, 2 or 4 numbers of pixels (all; vertical:horizontal; "
       "top:right:bottom:left), each from 0 to 8192, not ";
   expect_refused(
-      {{"g=top", gravities + "“top”."},
+      {{"pix=8193", "pix must be a whole number from 0 to 8192, not “8193”."},
+       {"border=5:red", border + "“5:red”."},
+       {"border=5:fff:out", border + "“5:fff:out”."},
+       {"border=2049:fff", border + "“2049:fff”."},
+       {"border=", border + "“”."},
+       {"opacity=0", "opacity must be a whole number from 1 to 100, not “0”."},
+       {"mark-tile=1", "mark-tile needs mark, the watermark's asset."},
+       {"g=top", gravities + "“top”."},
        {"g=0.5", gravities + "“0.5”."},
        {"g=0.5:1.1", gravities + "“0.5:1.1”."},
        {"g=0.5:0.5:0.5", gravities + "“0.5:0.5:0.5”."},
        {"g=focal", gravities + "“focal”."},
        {"page=0", "page must be a whole number from 1 to 1000000, not “0”."},
        {"page=1&page=1", "page is given twice."},
-       {"trim=255", "trim must be a whole number from 0 to 254, not “255”."},
+       {"trim=255", trim + "“255”."},
+       {"trim=1:red", trim + "“1:red”."},
+       {"trim=1:auto:yx", trim + "“1:auto:yx”."},
+       {"trim=1:auto:x:y", trim + "“1:auto:x:y”."},
        {"crop=1:2:3", region + "“1:2:3”."},
        {"crop=1:2:3:0", region + "“1:2:3:0”."},
        {"crop=1:2:3:4:5", region + "“1:2:3:4:5”."},
@@ -232,7 +275,7 @@ TEST(Recipe, RefusesOperationsThatItCannotReadInPlainWords) {
        {"mark-g=attention",
         "mark-g must be center, north, northeast, east, southeast, south, southwest, west "
         "or northwest, not “attention”."},
-       {"meta=yes", "meta must be strip or keep, not “yes”."},
+       {"meta=yes", "meta must be strip, copyright or keep, not “yes”."},
        {"icc=cmyk", "icc must be srgb, p3 or keep, not “cmyk”."},
        {"lossless=1&fm=jpeg", "lossless needs webp, avif, jxl or png; JPEG cannot be."},
        {"lossless=1&max_bytes=5000&fm=webp",
@@ -249,7 +292,13 @@ TEST(Recipe, LongValuesAreCutInMessages) {
 void add_operations(Recipe& recipe, const auto& below) {
   const auto maybe = [&](std::uint64_t bound) { return below(3) == 0 ? below(bound) : 0; };
   recipe.page = static_cast<std::uint32_t>(maybe(100));
-  if (below(3) == 0) recipe.trim = static_cast<std::uint8_t>(below(255));
+  const auto byte = [&] { return static_cast<std::uint8_t>(below(256)); };
+  if (below(3) == 0) {
+    recipe.trim = Trim{.tolerance = static_cast<std::uint8_t>(below(255)),
+                       .even_x = below(2) == 0,
+                       .even_y = below(2) == 0};
+    if (below(2) == 0) recipe.trim->color = Color{byte(), byte(), byte(), byte()};
+  }
   recipe.region.is_relative = below(2) == 0;
   for (auto* side :
        {&recipe.region.left, &recipe.region.top, &recipe.region.width, &recipe.region.height})
@@ -264,16 +313,21 @@ void add_operations(Recipe& recipe, const auto& below) {
   recipe.sharpen = static_cast<std::uint16_t>(maybe(sharpen_max + 1));
   recipe.corner_radius =
       below(9) == 0 ? radius_max : static_cast<std::uint16_t>(maybe(padding_max + 1));
+  recipe.pixelate = static_cast<std::uint16_t>(maybe(pixelate_max + 1));
+  recipe.border = {static_cast<std::uint16_t>(maybe(border_max + 1)),
+                   Color{byte(), byte(), byte(), byte()}, below(2) == 0};
+  recipe.opacity_percent = static_cast<std::uint8_t>(100 - maybe(100));
   const auto side = [&] { return static_cast<std::uint16_t>(maybe(9)); };
   recipe.padding = {side(), side(), side(), side()};
   if (below(3) == 0)
     recipe.watermark = Watermark{AssetId::parse("abcdefghijklmnopqrstuvwxyz").value(),
                                  static_cast<Gravity>(below(9)),
-                                 static_cast<std::uint8_t>(1 + below(100)),
+                                 static_cast<std::uint8_t>(below(101)),
                                  static_cast<std::uint8_t>(1 + below(100)),
                                  side(),
-                                 side()};
-  recipe.keep_metadata = below(2) == 0;
+                                 side(),
+                                 below(2) == 0};
+  recipe.metadata = static_cast<Metadata>(below(3));
   recipe.profile = static_cast<ColorProfile>(below(3));
   if (below(4) == 0)
     recipe.bytes_max = static_cast<std::uint32_t>(bytes_max_min + below(1'000'000));

@@ -41,6 +41,19 @@ std::string text_of(const Region& region) {
   return out;
 }
 
+std::string text_of(const Trim& trim) {
+  std::string out = std::to_string(trim.tolerance);
+  const bool is_even = trim.even_x || trim.even_y;
+  if (trim.color || is_even) out += ":" + (trim.color ? to_hex_color(*trim.color) : "auto");
+  if (is_even) out += trim.even_x && trim.even_y ? ":xy" : trim.even_x ? ":x" : ":y";
+  return out;
+}
+
+std::string text_of(const Border& border) {
+  return std::to_string(border.width) + ":" + to_hex_color(border.color) +
+         (border.is_inside ? ":in" : "");
+}
+
 std::string text_of(const Padding& padding) {
   const auto text = [](std::uint16_t pixels) { return std::to_string(pixels); };
   const bool is_even =
@@ -72,16 +85,18 @@ void write_watermark(Writer& writer, const Watermark& mark) {
   const Watermark usual{mark.asset};
   writer.add("mark", mark.asset.text());
   if (mark.gravity != usual.gravity) writer.add("mark-g", to_string(mark.gravity));
-  if (mark.width_percent != usual.width_percent) writer.add_number("mark-w", mark.width_percent);
+  if (mark.width_percent != usual.width_percent)
+    writer.add("mark-w", std::to_string(mark.width_percent));
   if (mark.opacity_percent != usual.opacity_percent)
     writer.add_number("mark-o", mark.opacity_percent);
   writer.add_number("mark-x", mark.margin_x);
   writer.add_number("mark-y", mark.margin_y);
+  if (mark.is_tiled) writer.add("mark-tile", "1");
 }
 
 void write_operations(Writer& writer, const Recipe& recipe) {
   writer.add_number("page", recipe.page);
-  if (recipe.trim) writer.add("trim", std::to_string(*recipe.trim));
+  if (recipe.trim) writer.add("trim", text_of(*recipe.trim));
   if (recipe.region != Region{}) writer.add("crop", text_of(recipe.region));
   writer.add_hundredths("rot", recipe.rotation);
   if (recipe.mirror) writer.add("flip", "h");
@@ -92,13 +107,17 @@ void write_operations(Writer& writer, const Recipe& recipe) {
   writer.add_number("sat", recipe.saturation);
   writer.add_hundredths("blur", recipe.blur);
   writer.add_hundredths("sharp", recipe.sharpen);
+  writer.add_number("pix", recipe.pixelate);
   if (recipe.corner_radius == radius_max)
     writer.add("radius", "max");
   else
     writer.add_number("radius", recipe.corner_radius);
+  if (recipe.border != Border{}) writer.add("border", text_of(recipe.border));
+  if (recipe.opacity_percent != 100) writer.add_number("opacity", recipe.opacity_percent);
   if (recipe.padding != Padding{}) writer.add("pad", text_of(recipe.padding));
   if (recipe.watermark) write_watermark(writer, *recipe.watermark);
-  if (recipe.keep_metadata) writer.add("meta", "keep");
+  if (recipe.metadata != Metadata::strip)
+    writer.add("meta", recipe.metadata == Metadata::keep ? "keep" : "copyright");
   if (recipe.profile != ColorProfile::srgb)
     writer.add("icc", recipe.profile == ColorProfile::p3 ? "p3" : "keep");
   if (recipe.lossless) writer.add("lossless", "1");

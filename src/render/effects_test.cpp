@@ -195,6 +195,73 @@ TEST(Effects, AWatermarkStandsWhereItIsToldAndIsAsSeenAsItIsTold) {
   EXPECT_EQ(pixel_at(picture, 5, 9), (Pixel{255, 128, 128, 255}));
 }
 
+TEST(Effects, AWatermarkOfItsOwnSizeIsNotScaledAndATiledOneIsEverywhere) {
+  Effects effects;
+  effects.has_watermark = true;
+  effects.mark_width_percent = 0;
+  effects.mark_gravity = Gravity::northwest;
+  Bitmap picture = plain(100, 50, white);
+  lay_over(picture, plain(10, 8, red), effects);
+  EXPECT_EQ(pixel_at(picture, 9, 7), red);
+  EXPECT_EQ(pixel_at(picture, 10, 7), white);
+  EXPECT_EQ(pixel_at(picture, 9, 8), white);
+  EXPECT_EQ(mark_size({40, 50}, {80, 20}, effects), (Size{40, 10}));
+  effects.mark_is_tiled = true;
+  effects.mark_margin_x = 2;
+  effects.mark_margin_y = 1;
+  picture = plain(100, 50, white);
+  lay_over(picture, plain(10, 8, red), effects);
+  for (std::uint32_t y = 0; y < 50; ++y)
+    for (std::uint32_t x = 0; x < 100; ++x)
+      EXPECT_EQ(pixel_at(picture, x, y), x % 12 < 10 && y % 9 < 8 ? red : white) << x << " " << y;
+}
+
+TEST(Effects, SquaresHaveTheMeanColourOfWhatIsSeen) {
+  Bitmap picture = plain(10, 7, white);
+  put_square(picture, 0, 0, 2, {0, 0, 0, 255});
+  put_square(picture, 4, 0, 2, {0, 255, 0, 0});
+  pixelate(picture, 4);
+  EXPECT_EQ(pixel_at(picture, 0, 0), (Pixel{191, 191, 191, 255}));
+  EXPECT_EQ(pixel_at(picture, 3, 3), (Pixel{191, 191, 191, 255}));
+  EXPECT_EQ(pixel_at(picture, 4, 0), (Pixel{255, 255, 255, 191}));
+  EXPECT_EQ(pixel_at(picture, 9, 6), white);
+}
+
+TEST(Effects, ABorderIsAroundOrInsideAndFollowsCorners) {
+  const Bitmap around = framed(plain(20, 10, red), {3, {0, 0, 255, 255}, false}, 0);
+  ASSERT_EQ(around.width(), 26U);
+  ASSERT_EQ(around.height(), 16U);
+  EXPECT_FALSE(around.has_alpha());
+  for (std::uint32_t y = 0; y < 16; ++y)
+    for (std::uint32_t x = 0; x < 26; ++x)
+      EXPECT_EQ(pixel_at(around, x, y), x >= 3 && x < 23 && y >= 3 && y < 13 ? red : blue)
+          << x << " " << y;
+  const Bitmap inside = framed(plain(20, 10, red), {3, {0, 0, 255, 128}, true}, 0);
+  ASSERT_EQ(inside.width(), 20U);
+  EXPECT_EQ(pixel_at(inside, 2, 5), (Pixel{127, 0, 128, 255}));
+  EXPECT_EQ(pixel_at(inside, 3, 5), red);
+  // A ring: nothing outside of it, the picture within.
+  const Bitmap ring = framed(plain(40, 40, red), {5, {0, 0, 255, 255}, false}, radius_max);
+  ASSERT_EQ(ring.width(), 50U);
+  EXPECT_EQ(pixel_at(ring, 0, 0)[3], 0);
+  EXPECT_EQ(pixel_at(ring, 25, 2), blue);
+  EXPECT_EQ(pixel_at(ring, 25, 8), red);
+  EXPECT_EQ(pixel_at(ring, 9, 9), blue);
+  double seen = 0;
+  for (std::uint32_t y = 0; y < 50; ++y)
+    for (std::uint32_t x = 0; x < 50; ++x) seen += pixel_at(ring, x, y)[3] / 255.0;
+  EXPECT_NEAR(seen, M_PI * 25 * 25, 3);
+  // Wider than the picture: nothing but border.
+  EXPECT_EQ(pixel_at(framed(plain(6, 6, red), {9, {0, 0, 255, 255}, true}, 0), 3, 3), blue);
+}
+
+TEST(Effects, OpacityIsOfThePictureAndNotOfItsPadding) {
+  const Effects effects{.opacity_percent = 40, .padding = {1, 1, 1, 1}};
+  const Bitmap faded = with_effects(plain(4, 4, red), effects, {0, 0, 255, 255});
+  EXPECT_EQ(pixel_at(faded, 2, 2), (Pixel{255, 0, 0, 102}));
+  EXPECT_EQ(pixel_at(faded, 0, 0), blue);
+}
+
 TEST(CropChoice, FindsWhatThereIsToSee) {
   Bitmap picture = plain(400, 100, {90, 95, 90, 255});
   for (std::uint32_t i = 0; i < 80; i += 8)
@@ -211,11 +278,20 @@ TEST(CropChoice, FindsWhatThereIsToSee) {
 
 TEST(CropChoice, BordersAreWhatIsLikeTheCorner) {
   Bitmap picture = plain(50, 40, {250, 250, 250, 255});
-  EXPECT_FALSE(inside_borders(picture, 10));
+  EXPECT_FALSE(inside_borders(picture, {.tolerance = 10}));
   put_square(picture, 12, 7, 20, red);
   put_square(picture, 0, 39, 1, {245, 250, 250, 255});
-  EXPECT_EQ(inside_borders(picture, 10), (Region{12, 7, 20, 20, false}));
-  EXPECT_EQ(inside_borders(picture, 2), (Region{0, 7, 32, 33, false}));
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 10}), (Region{12, 7, 20, 20, false}));
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 2}), (Region{0, 7, 32, 33, false}));
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 10, .even_x = true}),
+            (Region{12, 7, 26, 20, false}));
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 10, .even_x = true, .even_y = true}),
+            (Region{12, 7, 26, 26, false}));
+  const Color like_the_corner{250, 250, 250, 255};
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 10, .color = like_the_corner}),
+            (Region{12, 7, 20, 20, false}));
+  EXPECT_EQ(inside_borders(picture, {.tolerance = 10, .color = Color{255, 0, 0, 255}}),
+            (Region{0, 0, 50, 40, false}));
 }
 
 }  // namespace

@@ -33,7 +33,7 @@
 namespace calotype::wire {
 
 inline constexpr std::uint32_t magic = 0x43'41'4c'52;  // "CALR"
-inline constexpr std::uint16_t protocol_version = 2;
+inline constexpr std::uint16_t protocol_version = 3;
 inline constexpr std::size_t message_bytes_max = 4'096;
 inline constexpr std::size_t text_bytes_max = 1'024;
 
@@ -105,12 +105,17 @@ struct Output {
   std::uint16_t rotation, blur, sharpen, corner_radius;
   std::uint16_t padding_top, padding_right, padding_bottom, padding_left;
   std::uint16_t mark_margin_x, mark_margin_y;
+  std::uint16_t pixelate, border_width;
+  std::uint8_t border_red, border_green, border_blue, border_alpha;
+  std::uint8_t border_is_inside, opacity_percent, mark_is_tiled, trim_has_color;
+  std::uint8_t trim_red, trim_green, trim_blue, trim_alpha, trim_even_x, trim_even_y;
   std::uint8_t region_is_relative, trims, trim, fit, gravity, enlarge;
   std::uint8_t mirror, tone;
   std::int8_t brightness, contrast, saturation;
   std::uint8_t has_watermark, mark_gravity, mark_width_percent, mark_opacity_percent;
-  std::uint8_t keep_metadata, profile, lossless, keeps_gain_map;
+  std::uint8_t metadata, profile, lossless, keeps_gain_map;
   std::uint8_t effort;
+  std::array<std::uint8_t, 6> reserved;  // no byte of it is padding
 };
 
 struct Inspect {

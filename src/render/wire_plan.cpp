@@ -32,6 +32,7 @@ bool has_known_names(const Output& output) {
          output.tone <= std::to_underlying(Tone::bitonal) &&
          output.effort <= std::to_underlying(Effort::high) &&
          output.profile <= std::to_underlying(ColorProfile::keep) &&
+         output.metadata <= std::to_underlying(Metadata::keep) &&
          is_compass(static_cast<Gravity>(output.mark_gravity));
 }
 
@@ -40,8 +41,9 @@ bool has_sane_effects(const Output& output) {
          output.padding_top <= padding_max && output.padding_right <= padding_max &&
          output.padding_bottom <= padding_max && output.padding_left <= padding_max &&
          is_percent(output.brightness) && is_percent(output.contrast) &&
-         is_percent(output.saturation) && output.mark_width_percent >= 1 &&
-         output.mark_width_percent <= 100 && output.mark_opacity_percent <= 100;
+         is_percent(output.saturation) && output.mark_width_percent <= 100 &&
+         output.mark_opacity_percent <= 100 && output.pixelate <= pixelate_max &&
+         output.border_width <= border_max && output.opacity_percent <= 100;
 }
 
 void put_effects(Output& output, const Effects& effects) {
@@ -53,7 +55,15 @@ void put_effects(Output& output, const Effects& effects) {
   output.saturation = effects.saturation;
   output.blur = effects.blur;
   output.sharpen = effects.sharpen;
+  output.pixelate = effects.pixelate;
   output.corner_radius = effects.corner_radius;
+  output.border_width = effects.border.width;
+  output.border_red = effects.border.color.red;
+  output.border_green = effects.border.color.green;
+  output.border_blue = effects.border.color.blue;
+  output.border_alpha = effects.border.color.alpha;
+  output.border_is_inside = effects.border.is_inside;
+  output.opacity_percent = effects.opacity_percent;
   output.padding_top = effects.padding.top;
   output.padding_right = effects.padding.right;
   output.padding_bottom = effects.padding.bottom;
@@ -64,26 +74,56 @@ void put_effects(Output& output, const Effects& effects) {
   output.mark_opacity_percent = effects.mark_opacity_percent;
   output.mark_margin_x = effects.mark_margin_x;
   output.mark_margin_y = effects.mark_margin_y;
+  output.mark_is_tiled = effects.mark_is_tiled;
+}
+
+void put_trim(Output& output, const Trim& trim) {
+  output.trims = 1;
+  output.trim = trim.tolerance;
+  output.trim_even_x = trim.even_x;
+  output.trim_even_y = trim.even_y;
+  output.trim_has_color = trim.color.has_value();
+  const Color color = trim.color.value_or(Color{});
+  output.trim_red = color.red;
+  output.trim_green = color.green;
+  output.trim_blue = color.blue;
+  output.trim_alpha = color.alpha;
+}
+
+Trim trim_from(const Output& output) {
+  Trim trim{.tolerance = output.trim,
+            .even_x = output.trim_even_x != 0,
+            .even_y = output.trim_even_y != 0};
+  if (output.trim_has_color != 0)
+    trim.color = Color{output.trim_red, output.trim_green, output.trim_blue, output.trim_alpha};
+  return trim;
 }
 
 Effects effects_from(const Output& output) {
-  return {.mirror = output.mirror != 0,
-          .rotation = output.rotation,
-          .tone = static_cast<Tone>(output.tone),
-          .brightness = output.brightness,
-          .contrast = output.contrast,
-          .saturation = output.saturation,
-          .blur = output.blur,
-          .sharpen = output.sharpen,
-          .corner_radius = output.corner_radius,
-          .padding = {output.padding_top, output.padding_right, output.padding_bottom,
-                      output.padding_left},
-          .has_watermark = output.has_watermark != 0,
-          .mark_gravity = static_cast<Gravity>(output.mark_gravity),
-          .mark_width_percent = output.mark_width_percent,
-          .mark_opacity_percent = output.mark_opacity_percent,
-          .mark_margin_x = output.mark_margin_x,
-          .mark_margin_y = output.mark_margin_y};
+  return {
+      .mirror = output.mirror != 0,
+      .rotation = output.rotation,
+      .tone = static_cast<Tone>(output.tone),
+      .brightness = output.brightness,
+      .contrast = output.contrast,
+      .saturation = output.saturation,
+      .blur = output.blur,
+      .sharpen = output.sharpen,
+      .pixelate = output.pixelate,
+      .corner_radius = output.corner_radius,
+      .border = {output.border_width,
+                 {output.border_red, output.border_green, output.border_blue, output.border_alpha},
+                 output.border_is_inside != 0},
+      .opacity_percent = output.opacity_percent,
+      .padding = {output.padding_top, output.padding_right, output.padding_bottom,
+                  output.padding_left},
+      .has_watermark = output.has_watermark != 0,
+      .mark_gravity = static_cast<Gravity>(output.mark_gravity),
+      .mark_width_percent = output.mark_width_percent,
+      .mark_opacity_percent = output.mark_opacity_percent,
+      .mark_margin_x = output.mark_margin_x,
+      .mark_margin_y = output.mark_margin_y,
+      .mark_is_tiled = output.mark_is_tiled != 0};
 }
 
 }  // namespace
@@ -114,8 +154,7 @@ Output to_wire(std::uint64_t id, const RenderPlan& plan) {
   output.region_width = plan.region.width;
   output.region_height = plan.region.height;
   output.region_is_relative = plan.region.is_relative;
-  output.trims = plan.trim.has_value();
-  output.trim = plan.trim.value_or(0);
+  if (plan.trim) put_trim(output, *plan.trim);
   output.box_width = plan.box.width;
   output.box_height = plan.box.height;
   output.fit = std::to_underlying(plan.box.fit);
@@ -124,7 +163,7 @@ Output to_wire(std::uint64_t id, const RenderPlan& plan) {
   output.focus_y = plan.box.focus.y;
   output.enlarge = plan.box.enlarge;
   put_effects(output, plan.effects);
-  output.keep_metadata = plan.keep_metadata;
+  output.metadata = std::to_underlying(plan.metadata);
   output.profile = std::to_underlying(plan.profile);
   output.lossless = plan.lossless;
   output.bytes_max = plan.bytes_max;
@@ -142,7 +181,7 @@ std::optional<RenderPlan> from_wire(const Output& output) {
   plan.frames = output.frames;
   plan.region = {output.region_left, output.region_top, output.region_width, output.region_height,
                  output.region_is_relative != 0};
-  if (output.trims != 0) plan.trim = output.trim;
+  if (output.trims != 0) plan.trim = trim_from(output);
   plan.box = {.width = output.box_width,
               .height = output.box_height,
               .fit = static_cast<Fit>(output.fit),
@@ -162,7 +201,7 @@ std::optional<RenderPlan> from_wire(const Output& output) {
   plan.flatten = output.flatten != 0;
   plan.background = {output.red, output.green, output.blue, output.alpha};
   plan.effects = effects_from(output);
-  plan.keep_metadata = output.keep_metadata != 0;
+  plan.metadata = static_cast<Metadata>(output.metadata);
   plan.profile = static_cast<ColorProfile>(output.profile);
   plan.lossless = output.lossless != 0;
   plan.bytes_max = output.bytes_max;

@@ -162,8 +162,12 @@ Place choose_place(const Bitmap& picture, Size window, Gravity gravity) {
           back(place.top, judged.height() - judged_window.height, whole.height - window.height)};
 }
 
-std::optional<Region> inside_borders(const Bitmap& picture, std::uint8_t tolerance) {
-  const std::uint8_t* corner = picture.row(0);
+std::optional<Region> inside_borders(const Bitmap& picture, const Trim& trim) {
+  const std::uint8_t tolerance = trim.tolerance;
+  std::array<std::uint8_t, 4> corner{};
+  std::copy_n(picture.row(0), corner.size(), corner.begin());
+  if (const auto& color = trim.color)
+    corner = {color->red, color->green, color->blue, color->alpha};
   const auto is_border = [&](const std::uint8_t* pixel) {
     if (pixel[3] == 0 && corner[3] == 0) return true;
     for (int c = 0; c < 4; ++c)
@@ -184,6 +188,16 @@ std::optional<Region> inside_borders(const Bitmap& picture, std::uint8_t toleran
     bottom = y + 1;
   }
   if (right <= left) return std::nullopt;
+  if (trim.even_x) {
+    const std::uint32_t off = std::min(left, picture.width() - right);
+    left = off;
+    right = picture.width() - off;
+  }
+  if (trim.even_y) {
+    const std::uint32_t off = std::min(top, picture.height() - bottom);
+    top = off;
+    bottom = picture.height() - off;
+  }
   return Region{left, top, right - left, bottom - top, false};
 }
 

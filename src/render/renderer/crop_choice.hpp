@@ -15,8 +15,8 @@ struct Place {
 /// same picture gives the same place on every machine.
 Place choose_place(const Bitmap& picture, Size window, Gravity gravity);
 
-/// What is left when borders are taken off whose pixels all are within `tolerance` of the upper
-/// left corner's, in every channel. Nothing where nothing would be left.
-std::optional<Region> inside_borders(const Bitmap& picture, std::uint8_t tolerance);
+/// What is left when borders are taken off whose pixels all are within the tolerance of the colour,
+/// in every channel. Nothing where nothing would be left.
+std::optional<Region> inside_borders(const Bitmap& picture, const Trim& trim);
 
 }  // namespace calotype

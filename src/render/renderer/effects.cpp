@@ -13,12 +13,15 @@
 namespace calotype {
 namespace {
 
-std::uint8_t to_byte(double value) {
-  return static_cast<std::uint8_t>(std::clamp(value + 0.5, 0.0, 255.0));
-}
-
 Size size_of(const Bitmap& picture) {
   return {picture.width(), picture.height()};
+}
+
+bool has_transparency(const Bitmap& picture) {
+  for (std::uint32_t y = 0; y < picture.height(); ++y)
+    for (std::uint32_t x = 0; x < picture.width(); ++x)
+      if (picture.row(y)[std::size_t{x} * 4 + 3] != 255) return true;
+  return false;
 }
 
 void fill(Bitmap& picture, const Color& color) {
@@ -194,56 +197,118 @@ Bitmap padded(const Bitmap& picture, const Padding& padding, const Color& backgr
   return result;
 }
 
+void pixelate(Bitmap& picture, std::uint16_t side) {
+  for (std::uint32_t top = 0; top < picture.height(); top += side)
+    for (std::uint32_t left = 0; left < picture.width(); left += side) {
+      const std::uint32_t right = std::min<std::uint32_t>(left + side, picture.width());
+      const std::uint32_t bottom = std::min<std::uint32_t>(top + side, picture.height());
+      Light light;
+      const double weight = 1.0 / (std::uint64_t{right - left} * (bottom - top));
+      for (std::uint32_t y = top; y < bottom; ++y)
+        for (std::uint32_t x = left; x < right; ++x)
+          light.add(picture.row(y) + std::size_t{x} * 4, weight);
+      std::array<std::uint8_t, 4> mean{};
+      put(mean.data(), light);
+      for (std::uint32_t y = top; y < bottom; ++y)
+        for (std::uint32_t x = left; x < right; ++x)
+          std::memcpy(picture.row(y) + std::size_t{x} * 4, mean.data(), mean.size());
+    }
+}
+
+void fade(Bitmap& picture, std::uint8_t opacity_percent) {
+  for (std::uint32_t y = 0; y < picture.height(); ++y) {
+    std::uint8_t* pixel = picture.row(y);
+    for (std::uint32_t x = 0; x < picture.width(); ++x, pixel += 4)
+      pixel[3] = to_byte(pixel[3] * opacity_percent / 100.0);
+  }
+  picture.set_has_alpha(true);
+}
+
+namespace {
+
+/// How much of the pixel lies inside a rectangle of that size with round corners, `inset` from the
+/// edge of a canvas; from 0 to 1.
+double inside_round(Size canvas, double inset, double radius, std::uint32_t x, std::uint32_t y) {
+  // From the middle, where the four corners are one.
+  const double half_x = canvas.width / 2.0 - inset;
+  const double half_y = canvas.height / 2.0 - inset;
+  const double reach = std::min({radius, half_x, half_y});
+  const double across = std::abs(x + 0.5 - canvas.width / 2.0) - (half_x - reach);
+  const double down = std::abs(y + 0.5 - canvas.height / 2.0) - (half_y - reach);
+  const double distance =
+      across > 0 && down > 0 ? std::hypot(across, down) : std::max(across, down);
+  return std::clamp(reach - distance + 0.5, 0.0, 1.0);
+}
+
+/// `over` above `under`, both seen by their alpha.
+void blend(std::uint8_t* under, const Color& over, double share) {
+  const double above = over.alpha / 255.0 * share;
+  const double below = under[3] / 255.0 * (1 - above);
+  const double alpha = above + below;
+  if (alpha <= 0) return;
+  const std::array<std::uint8_t, 3> color = {over.red, over.green, over.blue};
+  for (std::size_t channel = 0; channel < color.size(); ++channel)
+    under[channel] = to_byte((color[channel] * above + under[channel] * below) / alpha);
+  under[3] = to_byte(alpha * 255);
+}
+
+/// `share` of the pixel is the colour instead.
+void replace(std::uint8_t* pixel, const Color& by, double share) {
+  const std::array<std::uint8_t, 4> color = {by.red, by.green, by.blue, by.alpha};
+  Light light;
+  light.add(pixel, 1 - share);
+  light.add(color.data(), share);
+  put(pixel, light);
+}
+
+}  // namespace
+
+Bitmap framed(Bitmap picture, const Border& border, std::uint16_t corner_radius) {
+  const double half = std::min(picture.width(), picture.height()) / 2.0;
+  const bool is_round = corner_radius >= half;
+  double outer = std::min<double>(corner_radius, half);
+  if (!border.is_inside) {
+    const std::uint16_t width = border.width;
+    picture = padded(picture, {width, width, width, width}, Color{0, 0, 0, 0});
+    if (corner_radius > 0) outer += width;
+  }
+  const double inner = std::max(0.0, outer - border.width);
+  const Size canvas = size_of(picture);
+  const double band = border.width + inner + 1;
+  for (std::uint32_t y = 0; y < canvas.height; ++y)
+    for (std::uint32_t x = 0; x < canvas.width; ++x) {
+      const bool is_near =
+          x < band || y < band || x + band >= canvas.width || y + band >= canvas.height;
+      if (!is_near) continue;
+      const double share = 1 - inside_round(canvas, border.width, inner, x, y);
+      if (share <= 0) continue;
+      std::uint8_t* pixel = picture.row(y) + std::size_t{x} * 4;
+      if (border.is_inside)
+        blend(pixel, border.color, share);
+      else
+        replace(pixel, border.color, share);
+    }
+  if (!border.is_inside) picture.set_has_alpha(has_transparency(picture));
+  // The outer edge last, so that no seam shows between picture and border.
+  if (corner_radius > 0)
+    round_corners(picture, is_round ? radius_max : static_cast<std::uint16_t>(outer));
+  return picture;
+}
+
 Bitmap with_effects(Bitmap picture, const Effects& effects, const Color& background) {
   if (effects.mirror) picture = upright(std::move(picture), 2);
   picture = rotated(std::move(picture), effects.rotation, background);
   change_tones(picture, effects);
   if (effects.blur != 0) picture = blurred(picture, effects.blur / 100.0);
   if (effects.sharpen != 0) sharpen(picture, effects.sharpen / 100.0);
-  if (effects.corner_radius != 0) round_corners(picture, effects.corner_radius);
+  if (effects.pixelate > 1) pixelate(picture, effects.pixelate);
+  if (effects.border.width != 0)
+    picture = framed(std::move(picture), effects.border, effects.corner_radius);
+  else if (effects.corner_radius != 0)
+    round_corners(picture, effects.corner_radius);
+  if (effects.opacity_percent != 100) fade(picture, effects.opacity_percent);
   if (effects.padding != Padding{}) picture = padded(picture, effects.padding, background);
   return picture;
-}
-
-Size mark_size(Size picture, Size mark, const Effects& effects) {
-  const double wanted = picture.width * effects.mark_width_percent / 100.0;
-  const double share =
-      std::min(wanted / mark.width, static_cast<double>(picture.height) / mark.height);
-  const auto side = [&](std::uint32_t length, std::uint32_t max) {
-    return std::clamp(static_cast<std::uint32_t>(std::lround(length * share)), 1U, max);
-  };
-  return {side(mark.width, picture.width), side(mark.height, picture.height)};
-}
-
-void lay_over(Bitmap& picture, const Bitmap& given, const Effects& effects) {
-  const Size size = mark_size(size_of(picture), size_of(given), effects);
-  const Bitmap mark = resample(given, size);
-  const PictureSize at = lean_offset(effects.mark_gravity, {picture.width(), picture.height()},
-                                     {size.width, size.height});
-  const auto direction = [](std::uint32_t start, std::uint32_t over) -> std::int64_t {
-    return start == 0 ? 1 : start == over ? -1 : 1;
-  };
-  const std::int64_t left = std::clamp<std::int64_t>(
-      std::int64_t{at.width} +
-          direction(at.width, picture.width() - size.width) * effects.mark_margin_x,
-      0, picture.width() - size.width);
-  const std::int64_t top = std::clamp<std::int64_t>(
-      std::int64_t{at.height} +
-          direction(at.height, picture.height() - size.height) * effects.mark_margin_y,
-      0, picture.height() - size.height);
-  for (std::uint32_t y = 0; y < size.height; ++y)
-    for (std::uint32_t x = 0; x < size.width; ++x) {
-      const std::uint8_t* over = mark.row(y) + std::size_t{x} * 4;
-      std::uint8_t* under = picture.row(static_cast<std::uint32_t>(top) + y) +
-                            (static_cast<std::size_t>(left) + x) * 4;
-      const double share = over[3] * effects.mark_opacity_percent / 25'500.0;
-      const double kept = under[3] / 255.0 * (1 - share);
-      const double alpha = share + kept;
-      if (alpha <= 0) continue;
-      for (int channel = 0; channel < 3; ++channel)
-        under[channel] = to_byte((over[channel] * share + under[channel] * kept) / alpha);
-      under[3] = to_byte(alpha * 255);
-    }
 }
 
 }  // namespace calotype

@@ -24,9 +24,10 @@ Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quali
 
 bool is_usual(const RenderPlan& plan) {
   return plan.page == 0 && plan.frames == 1 && plan.region.width == 0 && !plan.trim &&
-         plan.effects == Effects{} && !plan.keep_metadata && plan.profile == ColorProfile::srgb &&
-         !plan.lossless && plan.bytes_max == 0 && !plan.keeps_gain_map &&
-         plan.box.gravity != Gravity::attention && plan.box.gravity != Gravity::entropy;
+         plan.effects == Effects{} && plan.metadata == Metadata::strip &&
+         plan.profile == ColorProfile::srgb && !plan.lossless && plan.bytes_max == 0 &&
+         !plan.keeps_gain_map && plan.box.gravity != Gravity::attention &&
+         plan.box.gravity != Gravity::entropy;
 }
 
 Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan, Original* mark) {
@@ -44,7 +45,7 @@ Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan, Or
   if (kept == scaled_size && canvas == kept && !flattens) return encoded(*scaled);
   Bitmap picture = crop(*scaled, plan.left, plan.top, kept);
   if (flattens) flatten(picture, plan.background, keeps_alpha);
-  if (canvas != kept) picture = set_on_canvas(picture, canvas, plan.background);
+  if (canvas != kept) picture = set_on_canvas(picture, canvas, plan.background, plan.box.gravity);
   if (picture.has_alpha() && !keeps_alpha) flatten(picture, Color{}, false);
   return encoded(picture);
 }

@@ -95,15 +95,15 @@ void flatten(Bitmap& picture, const Color& background, bool keep_alpha) {
   picture.set_has_alpha(keep_alpha && background.alpha < 255);
 }
 
-Bitmap set_on_canvas(const Bitmap& picture, Size canvas, const Color& background) {
+Bitmap set_on_canvas(const Bitmap& picture, Size canvas, const Color& background, Gravity gravity) {
   Bitmap result(canvas.width, canvas.height, picture.has_alpha() || background.alpha < 255);
   const std::uint8_t fill[] = {background.red, background.green, background.blue, background.alpha};
   for (std::size_t i = 0; i < result.row_bytes(); i += Bitmap::channels)
     std::memcpy(result.row(0) + i, fill, sizeof fill);
   for (std::uint32_t y = 1; y < canvas.height; ++y)
     std::memcpy(result.row(y), result.row(0), result.row_bytes());
-  const std::uint32_t left = (canvas.width - picture.width()) / 2;
-  const std::uint32_t top = (canvas.height - picture.height()) / 2;
+  const auto [left, top] =
+      lean_offset(gravity, {canvas.width, canvas.height}, {picture.width(), picture.height()});
   for (std::uint32_t y = 0; y < picture.height(); ++y)
     std::memcpy(result.row(top + y) + std::size_t{left} * Bitmap::channels, picture.row(y),
                 picture.row_bytes());

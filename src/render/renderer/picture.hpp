@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "asset/recipe.hpp"
 #include "render/wire.hpp"
 
 namespace calotype {
@@ -76,7 +77,8 @@ Bitmap upright(Bitmap stored, int orientation);
 Bitmap crop(const Bitmap& picture, std::uint32_t left, std::uint32_t top, Size size);
 /// Over `background` and, what alpha then remains, over white unless `keep_alpha`.
 void flatten(Bitmap& picture, const Color& background, bool keep_alpha);
-/// Centred on a larger canvas of the background.
-Bitmap set_on_canvas(const Bitmap& picture, Size canvas, const Color& background);
+/// On a larger canvas of the background, at that compass point of it.
+Bitmap set_on_canvas(const Bitmap& picture, Size canvas, const Color& background,
+                     Gravity gravity = Gravity::center);
 
 }  // namespace calotype

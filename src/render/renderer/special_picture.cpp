@@ -24,7 +24,7 @@ Size size_of(const Bitmap& picture) {
 }
 
 /// The part of the upright picture that is left without its borders.
-Outcome<Region> trimmed_region(Original& original, std::uint8_t tolerance) {
+Outcome<Region> trimmed_region(Original& original, const Trim& trim) {
   const Size whole = original.facts().upright();
   const double pixels = static_cast<double>(whole.width) * whole.height;
   const double share = std::min(1.0, std::sqrt(border_pixels_max / pixels));
@@ -32,7 +32,7 @@ Outcome<Region> trimmed_region(Original& original, std::uint8_t tolerance) {
     return std::max(1U, static_cast<std::uint32_t>(side * share));
   };
   TRY(const Bitmap picture, original.scaled_region({}, {small(whole.width), small(whole.height)}));
-  const auto inside = inside_borders(picture, tolerance);
+  const auto inside = inside_borders(picture, trim);
   if (!inside) return Region{0, 0, whole.width, whole.height, false};
   const double across = static_cast<double>(whole.width) / picture.width();
   const double down = static_cast<double>(whole.height) / picture.height();
@@ -79,7 +79,8 @@ class Finish {
       picture = crop(scaled, place.left, place.top, kept);
     }
     if (picture.has_alpha() && plan_.flatten) flatten(picture, plan_.background, keeps_alpha);
-    if (canvas != kept) picture = set_on_canvas(picture, canvas, plan_.background);
+    if (canvas != kept)
+      picture = set_on_canvas(picture, canvas, plan_.background, plan_.box.gravity);
     picture = with_effects(std::move(picture), plan_.effects, plan_.background);
     if (picture.has_alpha() && plan_.flatten) flatten(picture, plan_.background, keeps_alpha);
     if (mark_ != nullptr) lay_over(picture, *mark_, plan_.effects);
@@ -187,7 +188,8 @@ Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& 
                     .bytes_max = plan.bytes_max,
                     .icc_profile = {}};
   TRY(encoding.icc_profile, original.profile_in_force());
-  if (plan.keep_metadata) {
+  if (plan.metadata != Metadata::strip) {
+    encoding.metadata = plan.metadata;
     TRY(encoding.metadata_from, original.described());
   }
   Finish finish(plan, mark_picture.empty() ? nullptr : &mark_picture);
@@ -198,8 +200,8 @@ Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& 
   }
   TRY(const Bitmap scaled, scaled_for(original, plan));
   const Bitmap picture = finish(scaled);
-  const bool is_plain_encoding =
-      !plan.keep_metadata && encoding.icc_profile.empty() && !plan.lossless && plan.bytes_max == 0;
+  const bool is_plain_encoding = plan.metadata == Metadata::strip && encoding.icc_profile.empty() &&
+                                 !plan.lossless && plan.bytes_max == 0;
   TRY(std::string bytes, is_plain_encoding ? encode(picture, plan.format, plan.quality, plan.effort)
                                            : encode_still(picture, encoding));
   if (plan.keeps_gain_map) {

@@ -28,7 +28,7 @@ VImage described(const Bitmap& picture, const Encoding& encoding) {
   if (encoding.metadata_from == nullptr && encoding.icc_profile.empty()) return image;
   image = image.copy();
   if (encoding.metadata_from != nullptr)
-    encoding.metadata_from->copy_metadata_to(image.get_image());
+    encoding.metadata_from->copy_metadata_to(image.get_image(), encoding.metadata);
   if (!encoding.icc_profile.empty())
     vips_image_set_blob_copy(image.get_image(), VIPS_META_ICC_NAME, encoding.icc_profile.data(),
                              encoding.icc_profile.size());

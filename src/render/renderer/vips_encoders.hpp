@@ -21,6 +21,7 @@ struct Encoding {
   std::uint32_t bytes_max = 0;                // 0: no matter
   std::vector<std::uint8_t> icc_profile;      // embedded where it is not empty
   const VipsSource* metadata_from = nullptr;  // kept where it is given
+  Metadata metadata = Metadata::keep;         // how much of it
 };
 
 /// Frames one below the other, each `frame_height` high.

@@ -255,6 +255,19 @@ VImage cut(const VImage& image, const Part& part, Size stored) {
                             length(part.size.height, down, image.height() - top));
 }
 
+/// libvips shows a text as "value (value, ASCII, 6 components, 6 bytes)".
+std::string exif_value(std::string_view shown) {
+  std::string_view value = shown;
+  for (auto at = shown.find(" ("); at != std::string_view::npos; at = shown.find(" (", at + 1)) {
+    const auto rest = shown.substr(at + 2);
+    if (!rest.starts_with(shown.substr(0, at)) || !rest.substr(at).starts_with(", ")) continue;
+    value = shown.substr(0, at);
+    break;
+  }
+  while (value.ends_with(' ')) value.remove_suffix(1);
+  return std::string(value);
+}
+
 struct Unref {
   void operator()(VipsRegion* region) const { g_object_unref(region); }
 };
@@ -387,7 +400,17 @@ Timing VipsSource::timing() const {
   return timing;
 }
 
-void VipsSource::copy_metadata_to(VipsImage* image) const {
+void VipsSource::copy_metadata_to(VipsImage* image, Metadata kept) const {
+  if (kept == Metadata::copyright) {
+    for (const char* name : {"exif-ifd0-Copyright", "exif-ifd0-Artist"}) {
+      const char* text = nullptr;
+      if (state_->described.get_typeof(name) == 0 ||
+          vips_image_get_string(state_->described.get_image(), name, &text) != 0)
+        continue;
+      vips_image_set_string(image, name, exif_value(text).c_str());
+    }
+    return;
+  }
   const auto copy_field = [](VipsImage*, const char* name, GValue* value, void* to) -> void* {
     const std::string_view field(name);
     // Of EXIF also what libvips has read of it: it writes what it knows, and drops the rest.

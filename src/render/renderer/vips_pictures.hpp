@@ -65,8 +65,8 @@ class VipsSource {
   Outcome<void> each_frame(std::uint32_t frames,
                            const std::function<Outcome<void>(Bitmap)>& take_frame);
   Timing timing() const;
-  /// EXIF, XMP and IPTC; the orientation is said to be upright.
-  void copy_metadata_to(_VipsImage* image) const;
+  /// EXIF, XMP and IPTC, or what EXIF says of rights alone; the orientation is said to be upright.
+  void copy_metadata_to(_VipsImage* image, Metadata kept) const;
   /// The profile that the pictures' colours are in, to be embedded; empty for sRGB.
   std::vector<std::uint8_t> profile_in_force() const;
 
