@@ -104,6 +104,15 @@ Result<HttpSettings> http_settings(const Settings& settings) {
   http.hot_bytes_max = settings.bytes("delivery.hot_bytes_max");
   http.require_signature = settings.flag("delivery.require_signature");
   http.signing_key = settings.text("delivery.signing_key");
+  TRY(http.imgproxy,
+      ImgproxySettings::read(
+          {.key = settings.text("imgproxy.key"),
+           .salt = settings.text("imgproxy.salt"),
+           .signature_size = settings.whole("imgproxy.signature_size"),
+           .presets = settings.text("imgproxy.presets"),
+           .watermark = settings.text("imgproxy.watermark"),
+           .allow_security_options = settings.flag("imgproxy.allow_security_options")},
+          settings.presets()));
   TRY_VOID(http.validate());
   return http;
 }

@@ -167,6 +167,22 @@ constexpr std::array table = {
     SettingSpec{"delivery.signing_key", text, "", "The secret that they are signed with.", 0, 0, "",
                 true},
 
+    SettingSpec{"imgproxy.key", text, "",
+                "The keys of imgproxy's signatures, as hexadecimal; several joined by commas. "
+                "Empty: any signature will do.",
+                0, 0, "", true},
+    SettingSpec{"imgproxy.salt", text, "",
+                "The salts of imgproxy's signatures, as hexadecimal, one for each key.", 0, 0, "",
+                true},
+    SettingSpec{"imgproxy.signature_size", whole, "32",
+                "Bytes of imgproxy's signatures that are in use.", 1, 32},
+    SettingSpec{"imgproxy.presets", text, "",
+                "imgproxy's presets, as name=options joined by commas; default is applied to all."},
+    SettingSpec{"imgproxy.watermark", text, "",
+                "The asset that imgproxy's watermark option lays over. Empty: none can be."},
+    SettingSpec{"imgproxy.allow_security_options", flag, "false",
+                "Whether imgproxy's URLs may say max_src_resolution and its kin."},
+
     SettingSpec{"jobs.in_server", flag, "true",
                 "Whether `calotype serve` runs jobs itself (--no-workers: false)."},
     SettingSpec{"jobs.lease", duration, "8s",

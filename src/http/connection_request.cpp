@@ -116,8 +116,8 @@ Task<Response> Connection::run_route(const RouteMatch& match) {
   const Site& site = parts_.site;
   const Route& route = *match.route;
   Exchange exchange{.head = head_, .arguments = match.arguments, .principal = {}, .body = {}};
-  if (route.access == Access::signature && site.settings.require_signature) {
-    const auto checked = check_signature(site.settings.signing_key, head_.target);
+  if (route.access == Access::signature) {
+    const auto checked = check_signed_target(site.settings, head_.target);
     if (!checked) co_return problem_response(checked.error());
   }
   if (const auto scope = needed_scope(route, match.arguments[0])) {

@@ -143,12 +143,9 @@ Answer get_iiif(const Site& site, const Exchange& exchange) {
   fields.add("Link",
              std::format("{}, <{}{}/{}>;rel=\"canonical\"", profile_link, site.settings.public_url,
                          base_path(exchange), picture->canonical));
-  return *answer_picture(site, exchange,
-                         {.id = *id,
-                          .recipe = picture->recipe,
-                          .cache_control = cache_a_day,
-                          .fields = std::move(fields.fields),
-                          .keep_hot = true});
+  return *answer_picture(
+      site, exchange,
+      {.id = *id, .recipe = picture->recipe, .fields = std::move(fields.fields), .keep_hot = true});
 }
 
 }  // namespace calotype

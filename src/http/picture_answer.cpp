@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/picture_answer.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <format>
 
+#include "http/content_disposition.hpp"
 #include "http/cors.hpp"
 #include "http/representation.hpp"
 
@@ -57,6 +60,23 @@ void keep_hot(const Site& site, std::string_view target, const Picture& picture,
 }
 
 }  // namespace
+
+Result<std::string> cache_until(const Site& site, const std::optional<std::int64_t>& expires) {
+  if (!expires) return std::string(cache_a_day);
+  constexpr std::int64_t day = 86'400;
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      site.services.clock.now().time_since_epoch());
+  if (*expires <= now.count()) return fail(ErrorCode::asset_not_found, "The URL has expired.");
+  return std::format("public, max-age={}", std::min(*expires - now.count(), day));
+}
+
+std::string disposition_field(bool is_attachment, std::string_view file_name) {
+  if (file_name.empty() && !is_attachment) return {};
+  Response fields;
+  fields.add("Content-Disposition", content_disposition(is_attachment ? "attachment" : "inline",
+                                                        clean_file_name(file_name)));
+  return std::move(fields.fields);
+}
 
 Response refused_picture(const Error& error) {
   Response response = problem_response(error);

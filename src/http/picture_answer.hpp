@@ -3,6 +3,7 @@
 // sent, what is not is ordered; conditions, ranges, headers and the hot index are the same for all.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ struct PictureWish {
   AssetId id;
   Recipe recipe;
   bool negotiate = false;
-  std::string_view cache_control = cache_a_day;
+  std::string cache_control{cache_a_day};
   std::string fields{};          // further header fields, whole lines
   bool keep_hot = false;         // the target is one that many will send
   std::optional<Effort> only{};  // of one version, and no other
@@ -31,6 +32,13 @@ struct PictureWish {
 /// Nothing where only one version will do, which is not stored and is not made while one waits.
 std::optional<Answer> answer_picture(const Site& site, const Exchange& exchange,
                                      const PictureWish& wish);
+
+/// Cache-Control of a URL without a version that may expire (seconds since 1970). asset_not_found
+/// where it has.
+Result<std::string> cache_until(const Site& site, const std::optional<std::int64_t>& expires);
+
+/// "Content-Disposition: …", a whole line; none where the picture is just shown.
+std::string disposition_field(bool is_attachment, std::string_view file_name);
 
 /// A problem document about a picture.
 Response refused_picture(const Error& error);

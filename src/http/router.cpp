@@ -19,6 +19,8 @@ constexpr Route table[] = {
     {get, "/iiif/3/{id}", Access::signature, "iiif_base", redirect_to_iiif_info},
     {get, "/iiif/3/{id}/info.json", Access::signature, "iiif_info", show_iiif_info},
     {get, "/iiif/3/{id}/{region}/{size}/{rotation}/{quality}", Access::signature, "iiif", get_iiif},
+    {get, "/cloudinary/image/upload/{rest}", Access::signature, "cloudinary", get_cloudinary},
+    {get, "/imgproxy/{signature}/{rest}", Access::signature, "imgproxy", get_imgproxy},
     {.method = post,
      .pattern = "/v1/assets",
      .access = Access::write,
@@ -75,13 +77,18 @@ constexpr Route table[] = {
      .blocks = false},
 };
 
-/// A placeholder stands for one segment that is not empty.
+/// A placeholder stands for one segment that is not empty; {rest}, at the end, for all that is
+/// left.
 bool matches(std::string_view pattern, std::string_view path, RouteArguments& arguments) {
   std::size_t count = 0;
   while (true) {
     const auto pattern_end = pattern.find('/', 1);
     const auto path_end = path.find('/', 1);
     const std::string_view wanted = pattern.substr(0, pattern_end);
+    if (wanted == "/{rest}" && pattern_end == pattern.npos) {
+      arguments[count] = path.substr(1);
+      return path.size() > 1;
+    }
     const std::string_view given = path.substr(0, path_end);
     if (wanted.starts_with("/{")) {
       if (given.size() < 2) return false;

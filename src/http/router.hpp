@@ -24,7 +24,7 @@ enum class Access : std::uint8_t {
 
 struct Route {
   Method method;             // GET answers HEAD too, unless that has a row of its own
-  std::string_view pattern;  // "/v1/assets/{id}"
+  std::string_view pattern;  // "/v1/assets/{id}"; a last {rest} takes all that is left
   Access access;
   std::string_view name;  // the metrics' label
   Handler handle = nullptr;
@@ -70,6 +70,10 @@ Answer resolve_variant(const Site& site, const Exchange& exchange);
 Answer redirect_to_iiif_info(const Site& site, const Exchange& exchange);
 Answer show_iiif_info(const Site& site, const Exchange& exchange);
 Answer get_iiif(const Site& site, const Exchange& exchange);
+// cloudinary_routes.cpp
+Answer get_cloudinary(const Site& site, const Exchange& exchange);
+// imgproxy_routes.cpp
+Answer get_imgproxy(const Site& site, const Exchange& exchange);
 // job_routes.cpp
 Answer list_jobs(const Site& site, const Exchange& exchange);
 Answer retry_job(const Site& site, const Exchange& exchange);

@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/metrics.hpp"
+#include "http/imgproxy_settings.hpp"
 
 namespace calotype {
 
@@ -43,6 +44,7 @@ struct HttpSettings {
   std::uint64_t hot_bytes_max = 256 << 20;
   bool require_signature = false;
   std::string signing_key;
+  ImgproxySettings imgproxy;
   std::chrono::milliseconds purge_after{0};           // from an asset's deletion to its bytes'
   std::chrono::milliseconds access_interval{60'000};  // between two writings of accesses
   bool operations_only = false;  // health, readiness and metrics, for a worker; needs no keys

@@ -2,6 +2,7 @@
 #include "http/signature.hpp"
 
 #include "base/hash.hpp"
+#include "http/server.hpp"
 
 namespace calotype {
 namespace {
@@ -48,6 +49,18 @@ std::string sign_target(std::string_view key, std::string_view target) {
       .append(target.contains('?') ? "&" : "?")
       .append(mark)
       .append(mac(key, target));
+}
+
+Result<void> check_signed_target(const HttpSettings& settings, std::string_view target) {
+  constexpr std::string_view imgproxy = "/imgproxy/";
+  if (target.starts_with(imgproxy) && !settings.imgproxy.keys.pairs.empty()) {
+    std::string_view rest = target.substr(imgproxy.size());
+    rest = rest.substr(0, rest.find('?'));
+    const auto end = std::min(rest.find('/'), rest.size());
+    return check_imgproxy_signature(settings.imgproxy.keys, rest.substr(0, end), rest.substr(end));
+  }
+  if (!settings.require_signature) return {};
+  return check_signature(settings.signing_key, target);
 }
 
 Result<void> check_signature(std::string_view key, std::string_view target) {

@@ -19,6 +19,11 @@ std::string sign_target(std::string_view key, std::string_view target);
 /// bad_signature where there is none, or another than ours.
 Result<void> check_signature(std::string_view key, std::string_view target);
 
+struct HttpSettings;
+/// Of a picture's target, as the settings want it signed: imgproxy's by imgproxy's keys, where
+/// there are some, and everything else by ours, where that is required.
+Result<void> check_signed_target(const HttpSettings& settings, std::string_view target);
+
 // A IIIF viewer makes URLs of its own from the one that it was given, so there the signature is
 // part of the picture's identifier, and opens all that begins with it:
 //

@@ -94,6 +94,27 @@ Response resolved(const Site& site, const Lookup& found, std::string_view name,
   return response;
 }
 
+Result<Answer> answer_imgix(const Site& site, const Exchange& exchange) {
+  TRY(const AssetId id, parse_asset_argument(exchange.arguments[0]));
+  TRY(ImgixRequest request, parse_imgix(exchange.head.query()));
+  if (request.needs_original) {
+    TRY(const AssetRow asset, site.services.deliver.find_picture(id));
+    TRY(request,
+        parse_imgix(exchange.head.query(), PictureSize{asset.media.width, asset.media.height}));
+  }
+  TRY(std::string cache_control, cache_until(site, request.expires));
+  // This URL stays when the focal point moves, which another server may do without a word.
+  const bool may_move = follows_focal_point(request.recipe) && site.services.catalog.is_shared();
+  return *answer_picture(site, exchange,
+                         {.id = id,
+                          .recipe = request.recipe,
+                          .negotiate = request.negotiate,
+                          .cache_control = std::move(cache_control),
+                          .fields = disposition_field(request.download_as.has_value(),
+                                                      request.download_as.value_or(std::string{})),
+                          .keep_hot = !may_move && !request.expires});
+}
+
 }  // namespace
 
 Answer get_variant(const Site& site, const Exchange& exchange) {
@@ -113,26 +134,16 @@ Answer get_variant(const Site& site, const Exchange& exchange) {
                                {.id = *id,
                                 .recipe = name->recipe,
                                 .negotiate = name->negotiate,
-                                .cache_control = cache_for_ever,
+                                .cache_control = std::string(cache_for_ever),
                                 .keep_hot = !without_signature(exchange.head.target).contains('?'),
                                 .only = only});
   return answer ? *std::move(answer) : redirect_to_best(site, exchange, *id, *name, wanted);
 }
 
 Answer get_imgix(const Site& site, const Exchange& exchange) {
-  const auto id = parse_asset_argument(exchange.arguments[0]);
-  if (!id) return refused_picture(id.error());
-  const auto request = parse_imgix(exchange.head.query());
-  if (!request) return refused_picture(request.error());
-  // This URL stays when the focal point moves, which another server may do without a word.
-  const bool may_move = follows_focal_point(request->recipe) && site.services.catalog.is_shared();
-  return *answer_picture(site, exchange,
-                         {.id = *id,
-                          .recipe = request->recipe,
-                          .negotiate = request->negotiate,
-                          .cache_control = cache_a_day,
-                          .keep_hot = !may_move,
-                          .only = std::nullopt});
+  auto answered = answer_imgix(site, exchange);
+  if (!answered) return refused_picture(answered.error());
+  return *std::move(answered);
 }
 
 Answer resolve_variant(const Site& site, const Exchange& exchange) {
