@@ -399,6 +399,8 @@ Result<Recipe> settle_cloudinary(const CloudinaryRequest& request, const MediaIn
   Chain chain({media.width, media.height});
   for (const Component& component : request.components) TRY_VOID(chain.apply(component));
   Recipe recipe = chain.take();
+  if (std::max(recipe.width, recipe.height) > dimension_max)
+    return unsayable("the picture would have a side of more than 65535 pixels.");
   recipe.background = request.background;
   recipe.page = request.page;
   return encoded(std::move(recipe));

@@ -173,6 +173,8 @@ TEST(Cloudinary, RefusesByNameWhatARecipeCannotSay) {
            {"w_0", "w must be pixels"},
            {"g_face,c_thumb,w_5,h_5", "g must be center, north, north_east"},
            {"g_auto:subject,w_5", "g must be center"},
+           {"c_scale,w_100,h_400/c_crop,w_3/w_65535",
+            "the picture would have a side of more than 65535 pixels."},
            {"g_north", "g, x, y and dpr need w, h or c beside them."},
            {"dpr_2.0", "g, x, y and dpr need"},
            {"c_fill,w_5,h_5,x_1", "x and y with c_fill and its kin need g_xy_center."},

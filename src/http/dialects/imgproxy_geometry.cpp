@@ -467,6 +467,8 @@ Result<Recipe> settle_imgproxy(const ImgproxyOptions& given, const ImgproxyRules
   const PictureSize finished{kept.width + recipe.padding.left + recipe.padding.right,
                              kept.height + recipe.padding.top + recipe.padding.bottom};
   TRY_VOID(set_watermark(recipe, options, rules, finished, dpr));
+  if (std::max(recipe.width, recipe.height) > dimension_max)
+    return unsayable("the picture would have a side of more than 65535 pixels.");
   frame.turn_back(recipe, whole);
   return canonical(recipe);
 }

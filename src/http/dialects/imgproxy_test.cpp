@@ -207,6 +207,7 @@ TEST(Imgproxy, RefusesByNameWhatARecipeCannotSay) {
            {"c:100:100:sm", "crop cannot look for what draws the eye (sm) before"},
            {"t:10/c:100:100", "beside trim there can be width, height, dpr, a resizing type but"},
            {"t:10/mw:100", "beside trim there can be width"},
+           {"rs:force:60000:50000:1/z:2", "the picture would have a side of more than 65535"},
            {"msr:0.4", "The original is past the URL's own limit, max_src_resolution."},
            {"msfs:10", "The original is past the URL's own limit, max_src_file_size."},
        }) {
