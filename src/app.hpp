@@ -10,6 +10,7 @@
 #include "blobs/open_blobs.hpp"
 #include "cache/open_cache.hpp"
 #include "catalog/open_catalog.hpp"
+#include "fetch/url_fetcher.hpp"
 #include "http/server.hpp"
 #include "jobs/runner.hpp"
 #include "pipeline/deletions.hpp"
@@ -17,6 +18,7 @@
 #include "pipeline/ingest.hpp"
 #include "pipeline/migrate.hpp"
 #include "pipeline/scrub.hpp"
+#include "pipeline/verify.hpp"
 #include "render/renderer_pool.hpp"
 
 namespace calotype {
@@ -30,9 +32,13 @@ struct AppSettings {
   IngestSettings ingest;
   DeliverSettings deliver;
   DeletionSettings deletions;
+  FetchSettings fetch;
   JobSettings jobs;  // without a lane: this process runs none
   ScrubSettings scrub;
   std::chrono::milliseconds scrub_interval{std::chrono::hours{1}};
+  VerifySettings verify;
+  std::uint32_t verify_shares = 30;  // one share each interval; 0: none ever
+  std::chrono::milliseconds verify_interval{std::chrono::hours{24}};
   std::optional<HttpSettings> http;  // nothing: a worker that does not listen
   PresetTable presets;
   std::chrono::milliseconds drain_max{10'000};  // for what is in flight at SIGTERM or SIGINT
@@ -53,5 +59,10 @@ Result<void> work(const AppSettings& settings);
 Result<MigrateStore::Report> migrate_store(const AppSettings& from, const AppSettings& to,
                                            bool skip_damaged,
                                            std::function<void(const MigrateStore::Progress&)> tell);
+
+/// Looks at all that is kept, or a share of it, whether a server runs on it or not. bad_config
+/// where there is nothing; else as Verify::run. SIGINT and SIGTERM stop it (cancelled).
+Result<VerifyReport> verify(const AppSettings& settings, const VerifyOptions& options,
+                            const Verify::Tell& tell);
 
 }  // namespace calotype

@@ -1,38 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The composition of `calotype migrate-store`: both ends opened, neither in anybody's use.
-#include <signal.h>
-
-#include <thread>
-
 #include "app.hpp"
 #include "base/folder_lock.hpp"
 #include "base/metrics.hpp"
+#include "base/stop_on_signal.hpp"
 #include "base/url.hpp"
 
 namespace calotype {
 namespace {
-
-/// SIGINT and SIGTERM ask it to stop, between two blobs or pages of rows.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::jthread([this](const std::stop_token& ended) {
-      const timespec tick{0, 100'000'000};
-      while (!ended.stop_requested())
-        if (sigtimedwait(&signals_, nullptr, &tick) > 0) stop_.request_stop();
-    });
-  }
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  sigset_t signals_{};
-  std::stop_source stop_;
-  std::jthread thread_;
-};
 
 /// The same for two spellings of one place ("sqlite:./data/catalog.db" and
 /// "sqlite:data/catalog.db"), and without a password, since the target keeps and shows it.

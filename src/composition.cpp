@@ -8,6 +8,8 @@
 
 #include "base/folder_lock.hpp"
 #include "base/log.hpp"
+#include "catalog/integrity_catalog.hpp"
+#include "pipeline/checked_blobs.hpp"
 
 namespace calotype {
 namespace {
@@ -41,18 +43,21 @@ Result<void> Composition::open_stores() {
                                              ". Stop it, or choose another folder with --data."));
   TRY(catalog_, open_catalog(settings_.catalog, clock_, &metrics_));
   if (!catalog_->is_shared()) TRY_VOID(catalog_->end_all_leases());
-  TRY(blobs_, open_blobs(settings_.blobs, clock_, metrics_));
+  TRY(auto blobs, open_blobs(settings_.blobs, clock_, metrics_));
+  blobs_ = check_blobs(std::move(blobs), catalog_->integrity(), metrics_);
   TRY(cache_, open_cache(settings_.cache, metrics_));
   return {};
 }
 
 Result<void> Composition::start_pipeline() {
   TRY(renderers_, RendererPool::start(settings_.render));
+  TRY(fetcher_, UrlFetcher::make(settings_.fetch));
   ingest_ = std::make_unique<Ingest>(*catalog_, *blobs_, metrics_, settings_.ingest);
   inspect_ = std::make_unique<Inspect>(*catalog_, *blobs_, *renderers_, clock_,
                                        settings_.render.inspect_timeout * 2);
   expire_ = std::make_unique<Expire>(*catalog_, *blobs_, settings_.jobs.lease);
   scrub_ = std::make_unique<Scrub>(*catalog_, *blobs_, *expire_, clock_, metrics_, settings_.scrub);
+  verify_ = std::make_unique<Verify>(*catalog_, *blobs_, clock_, metrics_, settings_.verify);
   DeletionSettings deletions = settings_.deletions;
   // A shared cache outlives its servers, and with them what they knew of deletions.
   deletions.others_delete = catalog_->is_shared() || cache_->is_shared();
@@ -74,6 +79,8 @@ Result<void> Composition::start_pipeline() {
                                        settings_.render.limits, settings_.deliver.lease,
                                        settings_.render.render_timeout * 2);
   TRY_VOID(catalog_->enqueue(JobKind::scrub, "scrub", "", std::chrono::milliseconds{0}));
+  if (settings_.verify_shares > 0)
+    TRY_VOID(catalog_->enqueue(JobKind::verify, "verify", "", std::chrono::milliseconds{0}));
   if (!settings_.jobs.concurrency.empty())
     jobs_ = std::make_unique<JobRunner>(*catalog_, metrics_, settings_.jobs, handlers(), [this] {
       return catalog_->check().has_value() && blobs_->check().has_value();
@@ -91,9 +98,11 @@ Result<void> Composition::start_doors() {
                           .metrics = metrics_,
                           .clock = clock_,
                           .presets = settings_.presets,
-                          .probe_health = [this](std::chrono::steady_clock::time_point deadline) {
-                            return renderers_->probe(deadline);
-                          }};
+                          .probe_health =
+                              [this](std::chrono::steady_clock::time_point deadline) {
+                                return renderers_->probe(deadline);
+                              },
+                          .fetcher = fetcher_.get()};
   TRY(http_, HttpServer::start(*settings_.http, services));
   hear_changes();
   return {};
@@ -136,6 +145,9 @@ std::map<JobKind, JobHandler> Composition::handlers() {
       {JobKind::scrub,
        {.run = [this](const Job& job, const auto& stop) { return scrub(job, stop); },
         .completes = true}},
+      {JobKind::verify,
+       {.run = [this](const Job& job, const auto& stop) { return verify(job, stop); },
+        .completes = true}},
   };
 }
 
@@ -143,6 +155,30 @@ std::map<JobKind, JobHandler> Composition::handlers() {
 Result<void> Composition::scrub(const Job& job, const std::stop_token& stop) {
   TRY_VOID(scrub_->run(stop));
   return catalog_->put_back_job({job.id, job.fence}, settings_.scrub_interval);
+}
+
+/// Of no asset: the share whose turn it is, which comes round for ever. Of one: its proof.
+Result<void> Composition::verify(const Job& job, const std::stop_token& stop) {
+  const JobLease lease{job.id, job.fence};
+  if (!job.asset_id.empty()) {
+    TRY_VOID(inspect_->remake_proof(job, stop));
+    return catalog_->complete_job(lease);
+  }
+  if (settings_.verify_shares > 0) TRY_VOID(verify_share(stop));
+  return catalog_->put_back_job(lease, settings_.verify_interval);
+}
+
+Result<void> Composition::verify_share(const std::stop_token& stop) {
+  const std::uint32_t shares = settings_.verify_shares;
+  TRY(const std::int64_t position, catalog_->integrity().verify_position());
+  const auto share = static_cast<std::uint32_t>(static_cast<std::uint64_t>(position) % shares);
+  TRY(const VerifyReport report,
+      verify_->run({.repair = true, .shares = shares, .share = share}, stop, [](const auto&) {}));
+  log::info("a share of the blobs was verified", {{"share", share},
+                                                  {"blobs", report.blobs},
+                                                  {"bytes", report.bytes},
+                                                  {"faults", report.findings.size()}});
+  return catalog_->integrity().set_verify_position(share + 1);
 }
 
 /// What is measured rather than counted.
@@ -164,6 +200,10 @@ void Composition::measure() {
       .set(static_cast<double>(depth.running));
   metrics_.gauge("render_queue_bytes", "Their estimated memory.")
       .set(static_cast<double>(depth.waiting_bytes));
+  if (const auto count = catalog_->integrity().count_quarantined())
+    metrics_
+        .gauge("blobs_quarantined", "Blobs that are served to nobody, their bytes being damaged.")
+        .set(static_cast<double>(*count));
   if (const auto counts = catalog_->count_jobs())
     for (const JobCount& row : *counts)
       metrics_

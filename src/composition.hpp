@@ -34,6 +34,8 @@ class Composition {
   void hear_changes();
   std::map<JobKind, JobHandler> handlers();
   Result<void> scrub(const Job& job, const std::stop_token& stop);
+  Result<void> verify(const Job& job, const std::stop_token& stop);
+  Result<void> verify_share(const std::stop_token& stop);
   void measure();
 
   const AppSettings settings_;
@@ -44,10 +46,12 @@ class Composition {
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<SharedCache> cache_;
   std::unique_ptr<RendererPool> renderers_;
+  std::unique_ptr<UrlFetcher> fetcher_;
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Inspect> inspect_;
   std::unique_ptr<Expire> expire_;
   std::unique_ptr<Scrub> scrub_;
+  std::unique_ptr<Verify> verify_;
   std::unique_ptr<Deletions> deletions_;
   std::unique_ptr<Deliver> deliver_;
   std::unique_ptr<Improve> improve_;

@@ -300,6 +300,37 @@ TEST_P(BlobStoreTest, PublishAndRemoveOfOneKeyAtOnceBothSucceed) {
   EXPECT_TRUE(backing_->strays().empty());
 }
 
+TEST_P(BlobStoreTest, HashReadsWhatLiesThereAndReplaceMendsIt) {
+  const std::string text(300'000, 'x');
+  const BlobKey key = put(text);
+  const auto right = store_->hash(key, {});
+  ASSERT_TRUE(right) << describe(right.error());
+  EXPECT_EQ(right->digest, key.digest());
+  EXPECT_EQ(right->bytes, text.size());
+  std::string spoilt = text;
+  spoilt[200'000] ^= 1;
+  backing_->spoil(key, spoilt);
+  EXPECT_NE(store_->hash(key, {})->digest, key.digest());
+
+  const auto file = *store_->spool();
+  ASSERT_TRUE(file->append(as_bytes(text)));
+  ASSERT_TRUE(store_->publish(*file, key));
+  EXPECT_NE(store_->hash(key, {})->digest, key.digest()) << "publish keeps what is there";
+  ASSERT_TRUE(store_->replace(*file, key));
+  EXPECT_EQ(store_->hash(key, {})->digest, key.digest());
+  EXPECT_EQ(store_->read(key, text.size()).value(), text);
+
+  ASSERT_TRUE(store_->remove(key));
+  EXPECT_EQ(store_->hash(key, {}).error().code, ErrorCode::blob_not_found);
+  std::stop_source stop;
+  stop.request_stop();
+  put("another");
+  EXPECT_EQ(store_->hash(BlobKey::original(Sha256::of(as_bytes("another"))), stop.get_token())
+                .error()
+                .code,
+            ErrorCode::cancelled);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryStore, BlobStoreTest, testing::ValuesIn(test::flavours()),
                          [](const auto& flavour) { return flavour.param.name; });
 

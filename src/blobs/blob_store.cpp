@@ -2,12 +2,20 @@
 // What every store has where it has no better way.
 #include "blobs/blob_store.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace calotype {
 namespace {
+
+std::unexpected<Error> cannot_read(int error) {
+  if (error == EIO)  // the disk does not give them back any more
+    return fail_errno(ErrorCode::blob_corrupt, "Stored bytes are damaged.", error);
+  return fail_errno(ErrorCode::storage_failed, "The bytes cannot be read now.", error);
+}
 
 Result<std::string> read_at(const Blob& blob, std::uint64_t offset, std::size_t bytes) {
   std::string text;
@@ -24,10 +32,7 @@ Result<std::string> read_at(const Blob& blob, std::uint64_t offset, std::size_t 
     }
     return done;
   });
-  if (error == EIO)  // the disk does not give them back any more
-    return fail_errno(ErrorCode::blob_corrupt, "Stored bytes are damaged.", error);
-  if (error != 0)
-    return fail_errno(ErrorCode::storage_failed, "The bytes cannot be read now.", error);
+  if (error != 0) return cannot_read(error);
   if (text.size() < bytes) return fail(ErrorCode::blob_corrupt, "Stored bytes are cut off.");
   return text;
 }
@@ -55,6 +60,25 @@ Result<BlobSource> BlobReader::source(const BlobKey& key, std::uint64_t bytes) {
   if (blob.bytes != bytes)
     return fail(ErrorCode::blob_corrupt, "Stored bytes have another size than their record.");
   return BlobSource(std::move(blob));
+}
+
+Result<BlobReader::Hashed> BlobReader::hash(const BlobKey& key, const std::stop_token& stop) {
+  constexpr std::size_t read_bytes = std::size_t{256} << 10;
+  thread_local std::vector<std::byte> buffer(read_bytes);
+  TRY(const Blob blob, open(key));
+  const int fd = blob.file->get();
+  (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  Sha256 hash;
+  std::uint64_t done = 0;
+  while (!stop.stop_requested()) {
+    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return cannot_read(errno);
+    if (got == 0) return Hashed{hash.finish(), done};
+    hash.update(ByteSpan(buffer).first(static_cast<std::size_t>(got)));
+    done += static_cast<std::uint64_t>(got);
+  }
+  return fail(ErrorCode::cancelled, "Stopped while a blob was read.");
 }
 
 Result<void> BlobRemover::remove_leftovers(Timestamp) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,10 +46,21 @@ class BlobKey {
   std::string text_;
 };
 
+/// What the parts of a blob have to be, for whoever sends them from its file. Any thread.
+class BlobCheck {
+ public:
+  static constexpr std::size_t chunk_bytes = std::size_t{256} << 10;
+  virtual ~BlobCheck() = default;
+  /// Whether these are the bytes of that chunk (all of it; the last one is shorter). Where they are
+  /// not, nobody may be given them, and the blob has been put aside. Never blocks.
+  virtual bool holds(std::uint64_t chunk, ByteSpan bytes) const = 0;
+};
+
 /// An open blob: stays readable even when it is removed meanwhile.
 struct Blob {
   std::shared_ptr<const UniqueFd> file;  // shared: a render and a response may read it at once
   std::uint64_t bytes = 0;
+  std::shared_ptr<const BlobCheck> check{};  // shared likewise; nothing where nobody checks
 };
 
 /// Bytes on their way out of a store that is elsewhere, in order, through a buffer of fixed size:
@@ -105,6 +117,13 @@ class BlobReader {
                                          std::size_t bytes);
   /// For sending it: the blob itself where it is near, and otherwise nothing is fetched yet.
   virtual Result<BlobSource> source(const BlobKey& key, std::uint64_t bytes);
+  struct Hashed {
+    Digest digest;
+    std::uint64_t bytes = 0;
+  };
+  /// Reads all of it from where it is kept, and not from a nearer copy. blob_not_found;
+  /// blob_corrupt where the disk does not give it back.
+  virtual Result<Hashed> hash(const BlobKey& key, const std::stop_token& stop);
 };
 
 class BlobWriter {
@@ -114,6 +133,8 @@ class BlobWriter {
   /// Durable on return. Where the key is there already its bytes stay, and its age starts anew. The
   /// same file may be published again (a purge may have removed the key meanwhile).
   virtual Result<void> publish(SpoolFile& file, const BlobKey& key) = 0;
+  /// As publish, but over what is there, whatever it is: for bytes that were found damaged.
+  virtual Result<void> replace(SpoolFile& file, const BlobKey& key) = 0;
   /// Spool, append and publish.
   virtual Result<void> put(ByteSpan bytes, const BlobKey& key) = 0;
 };

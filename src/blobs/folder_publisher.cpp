@@ -60,19 +60,20 @@ FolderPublisher::FolderPublisher(FileOps& ops, int root, FolderFlush flush)
         for (Commit* commit : waiting) commit->error = error;
       }) {}
 
-Result<void> FolderPublisher::publish(FolderSpoolFile& file, const BlobKey& key) {
+Result<void> FolderPublisher::publish(FolderSpoolFile& file, const BlobKey& key, Present present) {
   TRY_VOID(file.settle());
   enter(key);
-  auto published = publish_settled(file, key);
+  auto published = publish_settled(file, key, present);
   leave(key, published.has_value());
   return published;
 }
 
-Result<void> FolderPublisher::publish_settled(FolderSpoolFile& file, const BlobKey& key) {
+Result<void> FolderPublisher::publish_settled(FolderSpoolFile& file, const BlobKey& key,
+                                              Present present) {
   for (bool is_renewed = false;; is_renewed = true) {
     if (flush_ != FolderFlush::journal || !file.is_past_cache())
       if (const int error = ops_.fdatasync(file.fd()); error < 0) return cannot_store(error);
-    TRY(const bool is_nameless, name(file, key));
+    TRY(const bool is_nameless, name(file, key, present));
     if (!is_nameless) break;
     if (is_renewed) return cannot_store(-ENOENT);
     TRY_VOID(file.renew());
@@ -81,7 +82,8 @@ Result<void> FolderPublisher::publish_settled(FolderSpoolFile& file, const BlobK
   return {};
 }
 
-Result<bool> FolderPublisher::name(const FolderSpoolFile& file, const BlobKey& key) {
+Result<bool> FolderPublisher::name(const FolderSpoolFile& file, const BlobKey& key,
+                                   Present present) {
   int error = link(file, key);
   if (error == -ENOENT) {
     // Where its folders are there, it is the file that cannot be found by its name.
@@ -90,7 +92,8 @@ Result<bool> FolderPublisher::name(const FolderSpoolFile& file, const BlobKey& k
     error = link(file, key);
     if (error == -ENOENT) return true;
   }
-  if (error == -EEXIST) error = adopt(file, key);
+  if (error == -EEXIST)
+    error = present == Present::kept ? adopt(file, key) : rename_over(file, key);
   if (error < 0) return cannot_store(error);
   return false;
 }
@@ -144,9 +147,13 @@ int FolderPublisher::adopt(const FolderSpoolFile& file, const BlobKey& key) {
   }
   log::warn("a blob of the wrong size is replaced",
             {{"key", path}, {"bytes", there.st_size}, {"expected", file.bytes()}});
+  return rename_over(file, key);
+}
+
+int FolderPublisher::rename_over(const FolderSpoolFile& file, const BlobKey& key) {
   const std::string replacement = "spool/" + new_id(SystemClock().now());
   if (const int error = ops_.link(file.fd(), root_, replacement); error < 0) return error;
-  const int error = ops_.rename(root_, replacement, path);
+  const int error = ops_.rename(root_, replacement, key.text());
   if (error < 0) ops_.unlink(root_, replacement);
   return error;
 }

@@ -33,8 +33,11 @@ class FolderPublisher {
  public:
   FolderPublisher(FileOps& ops, int root, FolderFlush flush);
 
-  /// BlobWriter::publish. Any thread; blocks for a flush, or two where others' is under way.
-  Result<void> publish(FolderSpoolFile& file, const BlobKey& key);
+  /// What becomes of bytes that have the key already, and are of the right size.
+  enum class Present : std::uint8_t { kept, replaced };
+  /// BlobWriter::publish or replace. Any thread; blocks for a flush, or two where others' is under
+  /// way.
+  Result<void> publish(FolderSpoolFile& file, const BlobKey& key, Present present = Present::kept);
 
  private:
   struct Commit {
@@ -48,13 +51,14 @@ class FolderPublisher {
     bool is_told = false;
   };
 
-  Result<void> publish_settled(FolderSpoolFile& file, const BlobKey& key);
+  Result<void> publish_settled(FolderSpoolFile& file, const BlobKey& key, Present present);
   /// A file that had a name and lost it can have none again: true.
-  Result<bool> name(const FolderSpoolFile& file, const BlobKey& key);
+  Result<bool> name(const FolderSpoolFile& file, const BlobKey& key, Present present);
   int link(const FolderSpoolFile& file, const BlobKey& key);
   int make_folders(const BlobKey& key);
   /// The key is there: keeps it, or replaces it where it cannot be whole.
   int adopt(const FolderSpoolFile& file, const BlobKey& key);
+  int rename_over(const FolderSpoolFile& file, const BlobKey& key);
   int flush_name(const BlobKey& key);
   int commit_journal();
   int flush_folders(const BlobKey& key);

@@ -321,4 +321,10 @@ Result<void> FolderSpoolFile::renew() {
   return {};
 }
 
+FolderSpoolFile& own_file(SpoolFile& file) {
+  auto* const own = dynamic_cast<FolderSpoolFile*>(&file);
+  require(own != nullptr, "a spool file is published by the store that made it");
+  return *own;
+}
+
 }  // namespace calotype

@@ -134,4 +134,7 @@ class FolderSpoolFile final : public SpoolFile {
   std::future<Result<void>> block_written_;  // valid while a block is under way
 };
 
+/// A spool file of a store that keeps them in a FolderSpool, as that store made it.
+FolderSpoolFile& own_file(SpoolFile& file);
+
 }  // namespace calotype

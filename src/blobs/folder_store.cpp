@@ -83,9 +83,11 @@ class FolderStore final : public BlobStore {
   Result<std::unique_ptr<SpoolFile>> spool() override { return spool_.make(free_bytes_min_); }
 
   Result<void> publish(SpoolFile& file, const BlobKey& key) override {
-    auto* const own = dynamic_cast<FolderSpoolFile*>(&file);
-    require(own != nullptr, "a spool file is published by the store that made it");
-    return publisher_.publish(*own, key);
+    return publisher_.publish(own_file(file), key);
+  }
+
+  Result<void> replace(SpoolFile& file, const BlobKey& key) override {
+    return publisher_.publish(own_file(file), key, FolderPublisher::Present::replaced);
   }
 
   Result<void> put(ByteSpan bytes, const BlobKey& key) override {

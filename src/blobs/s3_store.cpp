@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "blobs/blob_cache.hpp"
 #include "blobs/s3_client.hpp"
+#include "blobs/s3_hash.hpp"
 #include "blobs/s3_multipart.hpp"
 #include "blobs/s3_probe.hpp"
 #include "blobs/s3_streams.hpp"
@@ -61,6 +62,10 @@ class S3Store final : public BlobStore {
     return cache_->spool().make(free_bytes_min());
   }
   Result<void> publish(SpoolFile& file, const BlobKey& key) override;
+  Result<void> replace(SpoolFile& file, const BlobKey& key) override;
+  Result<Hashed> hash(const BlobKey& key, const std::stop_token& stop) override {
+    return hash_object(client_, object_of(key), stop);
+  }
   Result<void> put(ByteSpan bytes, const BlobKey& key) override;
   Result<void> remove(const BlobKey& key) override;
   Result<void> remove_leftovers(Timestamp began_before) override {
@@ -352,17 +357,25 @@ Result<void> S3Store::upload(FolderSpoolFile& file, const BlobKey& key, bool onl
 }
 
 Result<void> S3Store::publish(SpoolFile& file, const BlobKey& key) {
-  auto* const own = dynamic_cast<FolderSpoolFile*>(&file);
-  require(own != nullptr, "a spool file is published by the store that made it");
+  FolderSpoolFile& own = own_file(file);
   const Turn turn(*this, key);
   // What was asked after this call began, so that a removal before it is seen.
-  const bool look_first = turn.waited() || own->bytes() >= settings().multipart_min;
+  const bool look_first = turn.waited() || own.bytes() >= settings().multipart_min;
   bool there = false;
   if (look_first) {
-    TRY(there, keep_what_is_there(key, own->bytes()));
+    TRY(there, keep_what_is_there(key, own.bytes()));
   }
-  if (!there) TRY_VOID(upload(*own, key, key.is_original() && !look_first));
-  cache_->keep(key, *own);
+  if (!there) TRY_VOID(upload(own, key, key.is_original() && !look_first));
+  cache_->keep(key, own);
+  return {};
+}
+
+Result<void> S3Store::replace(SpoolFile& file, const BlobKey& key) {
+  FolderSpoolFile& own = own_file(file);
+  const Turn turn(*this, key);
+  TRY_VOID(upload(own, key, false));
+  cache_->remove(key);
+  cache_->keep(key, own);
   return {};
 }
 

@@ -191,7 +191,8 @@ std::optional<S3ListPage> parse_list_page(std::string_view document) {
     const auto modified = parse_s3_time(element.text_of("LastModified"));
     if (!bytes || !modified) return std::nullopt;
     const auto key = element.text_of("Key");
-    page.objects.push_back({encoded ? url_decoded(key) : std::string(key), *bytes, *modified});
+    page.objects.push_back({encoded ? url_decoded(key) : std::string(key), *bytes, *modified,
+                            std::string(element.text_of("ETag"))});
   }
   if (tree->text_of("IsTruncated") == "true") {
     page.continuation = tree->text_of("NextContinuationToken");

@@ -33,6 +33,7 @@ struct S3ListedObject {
   std::string key;
   std::uint64_t bytes = 0;
   Timestamp modified{};
+  std::string etag{};  // with its quotes
 };
 struct S3ListPage {
   std::vector<S3ListedObject> objects;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "catalog/catalog_fixture.hpp"
+#include "catalog/integrity_catalog.hpp"
 #include "catalog/sql_tables.hpp"
 #include "catalog/sqlite_connection.hpp"
 
@@ -38,6 +39,10 @@ class CatalogTablesTest : public CatalogFixture {
     record("fourth");
     ASSERT_TRUE(catalog_->create_key("reader", std::vector<std::string>{"read"},
                                      Sha256::of(as_bytes("secret"))));
+    IntegrityCatalog& integrity = catalog_->integrity();
+    ASSERT_TRUE(integrity.quarantine({.blob_key = "raw/x", .asset_id = id_of("first")}, "damaged"));
+    ASSERT_TRUE(integrity.keep_chunk_sums("raw/x", as_bytes("1234")));
+    ASSERT_TRUE(integrity.set_verify_position(3));
   }
 
   static RowsDigest digest_of(CatalogTables& tables, std::string_view table, std::size_t page) {

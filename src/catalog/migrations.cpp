@@ -160,12 +160,36 @@ CREATE TABLE secret (
 ) {keyed_table};
 )sql";
 
+constexpr std::string_view integrity_schema = R"sql(
+-- Blobs whose bytes are not what they were, until they are right again or nothing names them.
+CREATE TABLE quarantine (
+  blob_key {text} NOT NULL PRIMARY KEY,
+  asset_id {text} NOT NULL,
+  reason {text} NOT NULL,
+  found_at {integer} NOT NULL
+) {keyed_table};
+CREATE INDEX quarantine_asset ON quarantine (asset_id);
+
+-- What each chunk of a large original has to be (blobs/chunk_sums.hpp).
+CREATE TABLE chunk_sums (
+  blob_key {text} NOT NULL PRIMARY KEY,
+  sums {bytes} NOT NULL
+) {table};
+
+-- How far an endless round of upkeep has come.
+CREATE TABLE upkeep (
+  name {text} NOT NULL PRIMARY KEY,
+  position {integer} NOT NULL
+) {keyed_table};
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
     Migration{"deletions by time, counts of accesses", shared_schema},
     Migration{"focal points, gain maps", picture_schema},
     Migration{"a secret that servers share", secret_schema},
+    Migration{"quarantine, sums of chunks", integrity_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

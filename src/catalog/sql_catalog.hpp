@@ -99,6 +99,22 @@ class SqlCatalog final : public Catalog,
   Result<void> revoke_key(std::string_view id) override;
   Result<SharedSecret> shared_secret() override;
 
+  Result<void> quarantine(const PromisedBlob& blob, std::string_view reason) override;
+  Result<bool> is_quarantined(std::string_view blob_key) override;
+  Result<std::vector<QuarantineRow>> quarantined(std::string_view after,
+                                                 std::size_t limit) override;
+  Result<std::vector<QuarantineRow>> quarantined_of(const AssetId& id) override;
+  Result<std::uint64_t> count_quarantined() override;
+  Result<void> release(std::string_view blob_key) override;
+  Result<std::vector<PromisedBlob>> promised(std::span<const std::string> blob_keys) override;
+  Result<Promises> promises(BlobRole role, std::string_view cursor, std::size_t limit) override;
+  Result<void> drop_proof(const AssetId& id, std::string_view proof_key) override;
+  Result<void> adopt_proof(const AssetId& id, const Proof& proof) override;
+  Result<std::optional<std::vector<std::byte>>> chunk_sums(std::string_view blob_key) override;
+  Result<void> keep_chunk_sums(std::string_view blob_key, ByteSpan column) override;
+  Result<std::int64_t> verify_position() override;
+  Result<void> set_verify_position(std::int64_t position) override;
+
   Result<void> check() override;
   bool is_shared() const override { return sharing_ == Sharing::shared; }
   void on_change(std::function<void(const CatalogChange&)> hear) override;

@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who owns which blob.
-#include <format>
-
 #include "catalog/sql_catalog.hpp"
+#include "catalog/sql_integrity.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
 namespace {
-
-/// "raw/aa/bb/<hash>": an original is owned by the asset of that hash, by its name and not by a
-/// column. Nothing for the other kinds of blobs.
-std::optional<AssetId> asset_of_original(std::string_view blob_key) {
-  if (!blob_key.starts_with("raw/")) return std::nullopt;
-  const auto digest = Digest::from_hex(blob_key.substr(blob_key.rfind('/') + 1));
-  if (!digest) return std::nullopt;
-  return AssetId::of(*digest);
-}
 
 Result<bool> is_owned(Connection& db, std::string_view blob_key) {
   if (const auto id = asset_of_original(blob_key)) {
@@ -43,8 +33,10 @@ Result<std::vector<std::string>> SqlCatalog::garbage(std::size_t limit) {
 
 Result<void> SqlCatalog::forget_garbage(std::span<const std::string> blob_keys) {
   return write(Durability::relaxed, [&](Transaction& tx) -> Result<void> {
-    for (const std::string& key : blob_keys)
+    for (const std::string& key : blob_keys) {
       TRY_VOID(tx.db.execute("DELETE FROM garbage WHERE blob_key = $1", {key}));
+      TRY_VOID(tx.db.execute("DELETE FROM quarantine WHERE blob_key = $1", {key}));
+    }
     return {};
   });
 }

@@ -184,6 +184,7 @@ Result<void> abandon_purge(Transaction& tx, const Job& job) {
 Result<void> add_garbage(Transaction& tx, std::string_view blob_key) {
   TRY_VOID(tx.db.execute("INSERT INTO garbage (blob_key) VALUES ($1) ON CONFLICT DO NOTHING",
                          {blob_key}));
+  TRY_VOID(tx.db.execute("DELETE FROM quarantine WHERE blob_key = $1", {blob_key}));
   return {};
 }
 

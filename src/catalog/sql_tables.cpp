@@ -89,11 +89,21 @@ constexpr std::array api_key_cells = {
     TableColumn{"scopes", CellType::text}, TableColumn{"hash", CellType::bytes},
     TableColumn{"created_at"}};
 
+constexpr std::array chunk_sums_cells = {TableColumn{"blob_key", CellType::text},
+                                         TableColumn{"sums", CellType::bytes}};
+
+constexpr std::array quarantine_cells = {
+    TableColumn{"blob_key", CellType::text}, TableColumn{"asset_id", CellType::text},
+    TableColumn{"reason", CellType::text}, TableColumn{"found_at"}};
+constexpr std::array upkeep_cells = {TableColumn{"name", CellType::text}, TableColumn{"position"}};
+
 constexpr std::array shapes = {
-    TableShape{"asset", asset_cells},        TableShape{"media", media_cells},
-    TableShape{"upload", upload_cells, 2},   TableShape{"event", event_cells, 2},
-    TableShape{"variant", variant_cells, 3}, TableShape{"job", job_cells},
-    TableShape{"garbage", garbage_cells},    TableShape{"api_key", api_key_cells},
+    TableShape{"asset", asset_cells},           TableShape{"media", media_cells},
+    TableShape{"upload", upload_cells, 2},      TableShape{"event", event_cells, 2},
+    TableShape{"variant", variant_cells, 3},    TableShape{"job", job_cells},
+    TableShape{"garbage", garbage_cells},       TableShape{"api_key", api_key_cells},
+    TableShape{"chunk_sums", chunk_sums_cells}, TableShape{"quarantine", quarantine_cells},
+    TableShape{"upkeep", upkeep_cells},
 };
 
 constexpr auto names = [] {
@@ -313,7 +323,7 @@ Result<bool> SqlTables::is_empty() {
     empty = true;
     for (const std::string_view sql :
          {"SELECT 1 FROM asset LIMIT 1", "SELECT 1 FROM api_key LIMIT 1",
-          "SELECT 1 FROM job WHERE kind <> 'scrub' LIMIT 1"}) {
+          "SELECT 1 FROM job WHERE key NOT IN ('scrub', 'verify') LIMIT 1"}) {
       TRY(const auto row, query_one(db, sql, {}, read_integer));
       empty = empty && !row;
     }

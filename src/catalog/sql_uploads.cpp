@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "catalog/sql_catalog.hpp"
+#include "catalog/sql_integrity.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -67,12 +68,18 @@ Result<std::optional<std::int64_t>> insert_asset(Transaction& tx, const AssetId&
 
 }  // namespace
 
+/// Bytes that are quarantined are not there: whoever brings them in again mends them.
 Result<Presence> SqlCatalog::presence(const Digest& digest) {
   return read([&](Connection& db) -> Result<Presence> {
     TRY(const auto head, find_head(db, AssetId::of(digest)));
     if (!head) return Presence{};
     require_same_content(*head, digest);
-    return Presence{head->state != AssetState::deleted, head->purge_epoch};
+    bool stored = head->state != AssetState::deleted;
+    if (stored) {
+      TRY(const bool is_damaged, holds_quarantined(db, original_key(digest)));
+      stored = !is_damaged;
+    }
+    return Presence{stored, head->purge_epoch};
   });
 }
 
@@ -83,6 +90,8 @@ Result<std::optional<Recorded>> SqlCatalog::record_existing(const NewUpload& upl
     TRY(const auto head, hold_head(tx, id, Hold::share));
     if (!head || head->state == AssetState::deleted) return std::nullopt;
     require_same_content(*head, upload.digest);
+    TRY(const bool is_damaged, holds_quarantined(tx.db, original_key(upload.digest)));
+    if (is_damaged) return std::nullopt;
     TRY(auto upload_id, add_upload(tx, head->no, upload));
     TRY(auto asset, load_asset(tx.db, id));
     return Recorded{std::move(asset), std::move(upload_id), false};
@@ -159,6 +168,7 @@ Result<bool> SqlCatalog::begin_purge(const JobLease& lease, const AssetId& id) {
 Result<void> SqlCatalog::finish_purge(const JobLease& lease, const AssetId& id) {
   return write(Durability::durable, [&](Transaction& tx) -> Result<void> {
     TRY_VOID(require_lease(tx, lease));
+    TRY_VOID(forget_integrity_of(tx, id));
     return end_purge(tx, id.text());
   });
 }

@@ -184,6 +184,20 @@ Result<BlobSettings> blob_settings(const Settings& settings) {
 
 namespace {
 
+FetchSettings fetch_settings(const Settings& settings) {
+  FetchSettings fetch;
+  fetch.allow = settings.list("fetch.allow");
+  fetch.allow_addresses = settings.list("fetch.allow_addresses");
+  fetch.connect_timeout = settings.duration("fetch.connect_timeout");
+  fetch.stall_timeout = settings.duration("fetch.stall_timeout");
+  fetch.timeout = settings.duration("fetch.timeout");
+  fetch.redirects_max = settings.whole("fetch.redirects_max");
+  fetch.at_once = settings.whole("fetch.at_once");
+  fetch.bytes_max = settings.bytes("ingest.max_bytes");
+  fetch.ca_file = settings.text("fetch.ca_file");
+  return fetch;
+}
+
 /// Everything but what a server and a worker differ in.
 Result<AppSettings> shared_settings(const Settings& settings) {
   AppSettings app;
@@ -193,6 +207,7 @@ Result<AppSettings> shared_settings(const Settings& settings) {
   app.render = render_settings(settings);
   TRY_VOID(app.render.validate());
   app.ingest.bytes_max = settings.bytes("ingest.max_bytes");
+  app.fetch = fetch_settings(settings);
   app.deliver = deliver_settings(settings);
   app.cache = {.url = settings.text("cache"),
                .prefix = settings.text("cache.prefix"),
@@ -203,6 +218,9 @@ Result<AppSettings> shared_settings(const Settings& settings) {
   app.scrub.grace = settings.duration("lifecycle.grace");
   app.scrub.variant_age_max = settings.duration("lifecycle.variant_max_age");
   app.scrub_interval = settings.duration("lifecycle.scrub_interval");
+  app.verify.grace = app.scrub.grace;
+  app.verify_shares = static_cast<std::uint32_t>(settings.whole("verify.shares"));
+  app.verify_interval = settings.duration("verify.interval");
   app.presets = settings.presets();
   app.drain_max = settings.duration("http.drain_max");
   return app;

@@ -41,6 +41,8 @@ struct Draft {
   SignCommand sign;
   MigrateStoreCommand migrate;
   std::vector<std::string> to;
+  VerifyCommand verify;
+  ImportCommand import;
   StorageLifecycleCommand lifecycle;
 };
 
@@ -112,6 +114,30 @@ With --json each file is one line.)");
   put->add_option("--tag", draft.put.tags, "A tag of the upload; may be repeated")
       ->allow_extra_args(false);
   put->add_option("--name", draft.put.name, "The upload's file name instead of FILE's own");
+}
+
+void add_import(CLI::App& app, Draft& draft) {
+  auto* import = app.add_subcommand("import", "Bring a whole folder or bucket in");
+  import->footer(R"(Examples:
+  calotype import /mnt/photos
+  calotype import ~/Pictures --tag archive --jobs 16
+  calotype import 's3://old-bucket/uploads?endpoint=https://s3.internal&region=eu-1'
+Uploads are named by their paths below the folder. Pictures, films, sounds and documents are taken
+by their endings, hidden files are not; --all takes everything. What the server has is not sent.
+After Ctrl-C, or when files were added, run it again: what was brought in is not read again. The
+keys of a bucket are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.)");
+  import->add_option("SOURCE", draft.import.source, "A folder, or s3://BUCKET/PREFIX?endpoint=URL")
+      ->required();
+  import->add_option("--tag", draft.import.tags, "A tag of every upload; may be repeated")
+      ->allow_extra_args(false);
+  import->add_option("--jobs", draft.import.jobs, "Files at once")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  import->add_flag("--all", draft.import.all, "Hidden files and those that are no media too");
+  import
+      ->add_option("--journal", draft.import.journal,
+                   "Where it keeps what was brought in (else below ~/.local/state)")
+      ->type_name("FILE");
 }
 
 void add_get(CLI::App& app, Draft& draft) {
@@ -243,6 +269,23 @@ When it is interrupted, run it again and it goes on.)");
                     "Leave out blobs that the source has lost or damaged");
 }
 
+void add_verify(CLI::App& app, Draft& draft) {
+  auto* verify =
+      app.add_subcommand("verify", "Hash what is kept again, and compare it with its rows");
+  verify->footer(R"(Examples:
+  calotype verify --data /srv/calotype
+  calotype verify --repair --json
+  calotype verify --share 3/30                     the third of thirty shares, by hash
+A server may run on it meanwhile. A damaged blob is quarantined: served to nobody, and named here,
+in the asset's JSON and in /metrics. --repair makes proofs and variants again and removes what has
+no owner; a damaged original is mended by bringing the same file in again.
+Exit code 0: all is right, or was mended. 1: something is not.)");
+  verify->add_flag("--repair", draft.verify.repair, "Mend what can be mended");
+  verify->add_option("--share", draft.verify.share, "A part of the blobs, as NUMBER/OF")
+      ->type_name("N/M");
+  add_config_options(*verify, draft);
+}
+
 void add_pairs(std::vector<FlagSetting>& flags, const std::vector<std::string>& pairs,
                const std::string& flag) {
   for (const std::string& pair : pairs) {
@@ -307,6 +350,11 @@ Command command_of(Draft& draft, const std::string& name) {
     draft.migrate.config = config;
     add_pairs(draft.migrate.to, draft.to, "--to");
     return draft.migrate;
+  }
+  if (name == "import") return draft.import;
+  if (name == "verify") {
+    draft.verify.config = config;
+    return draft.verify;
   }
   if (name == "storage check") return StorageCheckCommand{config};
   if (name == "storage apply-lifecycle") {
@@ -383,6 +431,8 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   add_key(app, draft);
   add_config_and_sign(app, draft);
   add_migrate(app, draft);
+  add_import(app, draft);
+  add_verify(app, draft);
   add_storage(app, draft);
   try {
     std::ranges::reverse(arguments);  // as CLI11 wants a vector

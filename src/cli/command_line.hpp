@@ -81,6 +81,18 @@ struct MigrateStoreCommand {
   std::vector<FlagSetting> to;  // over them
   bool skip_damaged = false;
 };
+struct ImportCommand {
+  std::string source;  // a folder, or s3://…
+  std::vector<std::string> tags;
+  std::string journal;     // empty: where the state of programs is kept
+  std::uint32_t jobs = 8;  // files at once
+  bool all = false;
+};
+struct VerifyCommand {
+  bool repair = false;
+  std::string share;  // "3/30"; empty: all
+  ConfigOptions config;
+};
 struct SignCommand {
   std::vector<std::string> urls;
   ConfigOptions config;
@@ -98,8 +110,8 @@ struct StorageLifecycleCommand {
 using Command =
     std::variant<ServeCommand, WorkerCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
                  DeleteCommand, JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand,
-                 StorageCheckCommand, StorageLifecycleCommand>;
+                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand, VerifyCommand,
+                 ImportCommand, StorageCheckCommand, StorageLifecycleCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

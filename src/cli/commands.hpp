@@ -23,6 +23,10 @@ Result<void> run(const KeyRevokeCommand& command, Session& session);
 Result<void> run(const ConfigCommand& command, Session& session);
 Result<void> run(const SignCommand& command, Session& session);
 Result<void> run(const MigrateStoreCommand& command, Session& session);
+/// Goes on with the next file after an error; errors are listed at the end.
+Result<void> run(const ImportCommand& command, Session& session);
+/// blob_corrupt where something is wrong and was not mended; the report is out by then.
+Result<void> run(const VerifyCommand& command, Session& session);
 Result<void> run(const StorageCheckCommand& command, Session& session);
 Result<void> run(const StorageLifecycleCommand& command, Session& session);
 

@@ -146,6 +146,14 @@ HttpClient::~HttpClient() {
   curl_easy_cleanup(state_->curl);
 }
 
+std::unique_ptr<HttpClient> HttpClient::another() const {
+  return std::make_unique<HttpClient>(state_->server, state_->key);
+}
+
+const std::string& HttpClient::server() const {
+  return state_->server;
+}
+
 Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
   CURL* curl = state_->curl;
   curl_easy_reset(curl);  // keeps its connections

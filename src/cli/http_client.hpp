@@ -54,6 +54,10 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
+  /// Of the same server and key, for another thread.
+  std::unique_ptr<HttpClient> another() const;
+  const std::string& server() const;
+
   /// Any answer, whatever its status. server_unreachable where there is none; the sink's error.
   Result<HttpAnswer> send(const HttpRequest& request);
 

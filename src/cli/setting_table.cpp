@@ -110,6 +110,21 @@ constexpr std::array table = {
     SettingSpec{"ingest.lane_threads", whole, "64",
                 "Uploads that are written to disk at the same moment.", 1, 1'024},
 
+    SettingSpec{"fetch.allow", list, "",
+                "Hosts that uploads by URL may be fetched from: images.example.org, "
+                "*.example.org or *, with :PORT. Empty: none."},
+    SettingSpec{"fetch.allow_addresses", list, "",
+                "Addresses that may be fetched from though they are not public: 10.1.0.0/16."},
+    SettingSpec{"fetch.connect_timeout", duration, "5s", "To connect to such a host.", 1, day_ms},
+    SettingSpec{"fetch.stall_timeout", duration, "15s",
+                "With less than 1KiB a second from it; whole seconds.", 1'000, day_ms},
+    SettingSpec{"fetch.timeout", duration, "5m", "For one file, with every redirect.", 1, day_ms},
+    SettingSpec{"fetch.redirects_max", whole, "5", "Redirects that are followed.", 0, 50},
+    SettingSpec{"fetch.at_once", whole, "16", "URLs that are fetched at the same moment.", 1,
+                1'024},
+    SettingSpec{"fetch.ca_file", text, "",
+                "Certificates that such a host's is held against. Empty: the system's."},
+
     SettingSpec{"render.program", text, "",
                 "The renderer's executable. Empty: calotype-renderer beside calotype."},
     SettingSpec{"render.processes", whole, "0", "Renderers. 0: one a core.", 0, 256},
@@ -192,7 +207,7 @@ constexpr std::array table = {
                 "Popular variants that are made again at the same moment.", 1, 256},
     SettingSpec{"jobs.video_concurrency", whole, "1",
                 "Of the lane video, which has no kinds of jobs yet.", 1, 256},
-    SettingSpec{"jobs.maintenance_concurrency", whole, "1", "Upkeep jobs at the same moment.", 1,
+    SettingSpec{"jobs.maintenance_concurrency", whole, "2", "Upkeep jobs at the same moment.", 1,
                 64},
 
     SettingSpec{"lifecycle.grace", duration, "1h", "Age before bytes without an owner are removed.",
@@ -201,6 +216,11 @@ constexpr std::array table = {
                 "Time without an access before a variant is removed.", 1, 100 * year_ms},
     SettingSpec{"lifecycle.scrub_interval", duration, "1h",
                 "Between two searches for what can be removed.", 100, year_ms},
+
+    SettingSpec{"verify.shares", whole, "30",
+                "The blobs are hashed again in so many shares, one each interval; 0: never.", 0,
+                65'536},
+    SettingSpec{"verify.interval", duration, "24h", "Between two shares.", 100, year_ms},
 
     SettingSpec{"worker.lanes", list, "metadata,image,video,maintenance",
                 "The lanes of `calotype worker` (--lanes)."},

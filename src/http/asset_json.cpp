@@ -107,6 +107,14 @@ Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool de
   return *std::move(asset);
 }
 
+Result<void> require_sound(const Site& site, const AssetRow& asset) {
+  TRY(const bool is_quarantined,
+      site.services.catalog.integrity().is_quarantined(BlobKey::original(asset.digest).text()));
+  if (is_quarantined)
+    return fail(ErrorCode::asset_not_found, "The stored bytes are damaged: send them again.");
+  return {};
+}
+
 Result<json::object> asset_json(const Site& site, const AssetRow& asset) {
   TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
   TRY(auto urls, preset_urls(site, asset));
@@ -136,6 +144,10 @@ json::object event_json(const EventRow& event) {
           {"to", to_string(event.to)},
           {"because", event.because},
           {"at", to_rfc3339(event.at)}};
+}
+
+json::object quarantine_json(const QuarantineRow& row) {
+  return {{"blob", row.blob_key}, {"reason", row.reason}, {"found_at", to_rfc3339(row.found_at)}};
 }
 
 json::object variant_json(const Site& site, const VariantRow& variant) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/json.hpp"
+#include "catalog/integrity_catalog.hpp"
 #include "catalog/rows.hpp"
 #include "http/site.hpp"
 
@@ -17,9 +18,13 @@ bool names_content(std::string_view argument);
 /// "sha256:{hex}" only.
 std::optional<Digest> parse_content_argument(std::string_view argument);
 
+/// asset_not_found where its original is quarantined: asked by its hash, it is not here.
+Result<void> require_sound(const Site& site, const AssetRow& asset);
+
 /// Asks the catalog for the asset's uploads and its variants, of which its URLs name the best.
 Result<json::object> asset_json(const Site& site, const AssetRow& asset);
 json::object event_json(const EventRow& event);
+json::object quarantine_json(const QuarantineRow& row);
 json::object variant_json(const Site& site, const VariantRow& variant);
 json::object job_json(const Job& job);
 json::object key_json(const ApiKeyRow& key);

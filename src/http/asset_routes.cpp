@@ -41,12 +41,18 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
 
 Result<Response> show(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
-  TRY(const auto object, asset_json(site, asset));
+  TRY(auto object, asset_json(site, asset));
+  TRY(const auto quarantined, site.services.catalog.integrity().quarantined_of(asset.id));
+  json::array list;
+  for (const QuarantineRow& row : quarantined) list.push_back(quarantine_json(row));
+  object["quarantined"] = std::move(list);
   return json_response(200, json::serialize(object));
 }
 
+/// Content whose bytes are quarantined is not here: whoever has them shall send them.
 Result<Response> head_only(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
+  if (names_content(exchange.arguments[0])) TRY_VOID(require_sound(site, asset));
   Response response = json_response(200, {});
   response.add("Location", "/v1/assets/" + asset.id.text());
   response.add("ETag", "\"" + asset.digest.hex() + "\"");

@@ -54,8 +54,13 @@ class Connection : public ConnectionHook {
   // connection_send.cpp
   void queue_answer(Response response, bool head_only);
   Task<bool> flush();
-  Task<bool> send_file(const FileSlice& slice);
   Task<bool> send_all(std::span<const char> bytes, bool more);
+
+  // connection_file.cpp
+  Task<Result<std::size_t>> read_file(int fd, std::span<char> out, std::uint64_t offset);
+  Task<Result<std::span<char>>> read_checked(const FileSlice& slice, std::span<char> buffer);
+  Task<void> begin_file(Response& response);
+  Task<bool> send_file(FileSlice slice);
 
   // connection_remote.cpp
   Task<void> begin_remote(Response& response);
@@ -87,6 +92,8 @@ class Connection : public ConnectionHook {
   Task<bool> say_continue();
   Task<Response> run_upload(const Route& route, const Exchange& exchange);
   Task<Result<Response>> stream_to(std::shared_ptr<UploadSink> sink);
+  Task<Result<Response>> finish_upload(std::shared_ptr<UploadSink> sink, ByteSpan last);
+  void watch_for_leaving(std::function<void()> gone);
 
   IoThread& thread_;
   const ServerParts& parts_;
@@ -114,6 +121,7 @@ class Connection : public ConnectionHook {
 
   std::string_view route_name_ = "none";
   SteadyTime deadline_ = SteadyTime::max();
+  std::shared_ptr<bool> watching_;  // shared with the socket's watch, which may outlast the request
   std::function<void()> interrupt_;  // instead of cancelling the socket's operations
   bool idle_ = false;
   bool timed_out_ = false;

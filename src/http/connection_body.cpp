@@ -2,6 +2,9 @@
 // A request's body. Small ones are read whole; an upload's goes through two buffers: the socket
 // fills one while a thread of the ingest pool hashes and writes the other, so that an upload of any
 // size holds the same memory. One that fits into the first buffer goes to the pool once.
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -149,15 +152,51 @@ Task<Result<Response>> Connection::stream_to(std::shared_ptr<UploadSink> sink) {
     if (!filled) co_return std::unexpected(filled.error());
     if (!written) co_return std::unexpected(written.error());
     const ByteSpan chunk = std::as_bytes(buffer.first(*filled));
-    if (body_done_)
-      co_return co_await offload(thread_.executor(), parts_.ingests,
-                                 [sink, chunk]() -> Result<Response> {
-                                   TRY_VOID(sink->write(chunk));
-                                   return sink->finish();
-                                 });
+    if (body_done_) co_return co_await finish_upload(std::move(sink), chunk);
     writing.emplace(thread_.executor(), parts_.ingests,
                     [sink, chunk] { return sink->write(chunk); });
   }
+}
+
+/// `last` is written first; its buffer is the caller's.
+Task<Result<Response>> Connection::finish_upload(std::shared_ptr<UploadSink> sink, ByteSpan last) {
+  const bool takes_long = sink->takes_long();
+  if (takes_long) {
+    interrupt_ = [sink] { sink->cancel(); };
+    watch_for_leaving([this, sink] {
+      cancelled_ = true;
+      sink->cancel();
+    });
+  }
+  auto response =
+      co_await offload(thread_.executor(), parts_.ingests, [sink, last]() -> Result<Response> {
+        TRY_VOID(sink->write(last));
+        return sink->finish();
+      });
+  if (takes_long) {
+    interrupt_ = nullptr;
+    *watching_ = false;
+    socket_.cancel();
+  }
+  co_return response;
+}
+
+/// Calls `gone` when the client has closed its connection, until *watching_ is false.
+void Connection::watch_for_leaving(std::function<void()> gone) {
+  watching_ = std::make_shared<bool>(true);
+  const auto look = [this, watching = watching_, gone](const boost::system::error_code& error) {
+    if (error || !*watching) return;
+    pollfd state{socket_.native_handle(), 0, 0};
+    if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0) gone();
+  };
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [this, watching = watching_, look](const boost::system::error_code& error) {
+                       if (error || !*watching) return;
+                       char byte = 0;
+                       if (recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+                         send_ahead();
+                       socket_.async_wait(asio::socket_base::wait_error, look);
+                     });
 }
 
 }  // namespace calotype

@@ -59,6 +59,7 @@ Task<bool> Connection::answer_request() {
   deadline_ = SteadyTime::max();
   begin_body();
   Response response = co_await make_answer();
+  co_await begin_file(response);
   co_await begin_remote(response);
   co_return co_await finish_request(std::move(response));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an answer leaves: pieces in memory by sendmsg, files by way of a buffer that is filled from
-// the page cache at once, or on a pool where the disk has to be asked.
+// How an answer leaves: pieces in memory by sendmsg; files as connection_file.cpp says, and what is
+// elsewhere as connection_remote.cpp does.
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -18,28 +18,11 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t pieces_at_once = 16;
-constexpr std::size_t file_chunk_bytes = 256 << 10;
 constexpr std::size_t linger_bytes_max = 1 << 20;
 constexpr std::chrono::seconds linger_max{2};
 
 bool has_no_content(int status) {
   return status == 204 || status == 304;
-}
-
-/// Bytes read; 0 at the end; an error of ours. Blocks only where `may_block`; nothing where the
-/// bytes are not in the page cache.
-std::optional<Result<std::size_t>> read_at(int fd, std::span<char> out, std::uint64_t offset,
-                                           bool may_block) {
-  const iovec piece{out.data(), out.size()};
-  while (true) {
-    const ssize_t got =
-        preadv2(fd, &piece, 1, static_cast<off_t>(offset), may_block ? 0 : RWF_NOWAIT);
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno == EINTR) continue;
-    if (!may_block && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS))
-      return std::nullopt;
-    return fail_errno(ErrorCode::storage_failed, "The bytes could not be read.", errno);
-  }
 }
 
 }  // namespace
@@ -149,27 +132,6 @@ Task<bool> Connection::flush() {
   }
   out_.clear();
   out_at_ = 0;
-  co_return true;
-}
-
-Task<bool> Connection::send_file(const FileSlice& slice) {
-  std::vector<char> chunk(
-      static_cast<std::size_t>(std::min<std::uint64_t>(file_chunk_bytes, slice.size)));
-  std::uint64_t done = 0;
-  while (done < slice.size) {
-    const std::span<char> window(chunk.data(), static_cast<std::size_t>(std::min<std::uint64_t>(
-                                                   chunk.size(), slice.size - done)));
-    const int fd = slice.file->get();
-    const std::uint64_t offset = slice.offset + done;
-    auto got = read_at(fd, window, offset, false);
-    if (!got)
-      got = co_await offload(thread_.executor(), parts_.lookups,
-                             [=] { return *read_at(fd, window, offset, true); });
-    // A head has gone out already: all that can be done is to end the connection early.
-    if (!*got || **got == 0) co_return false;
-    done += **got;
-    if (!co_await send_all(window.first(**got), done < slice.size)) co_return false;
-  }
   co_return true;
 }
 

@@ -12,6 +12,7 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t file_name_bytes_max = 255;
+constexpr std::size_t relative_name_bytes_max = 1024;
 
 std::string lower_case(std::string_view text) {
   std::string lowered(text);
@@ -108,6 +109,21 @@ std::string clean_file_name(std::string_view name) {
   return clean;
 }
 
+std::string clean_relative_name(std::string_view name) {
+  if (name.contains('\\')) return clean_file_name(name);
+  std::string clean;
+  for (std::string_view rest = name;;) {
+    const auto slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return clean_file_name(name);
+    if (!clean.empty()) clean += '/';
+    clean += clean_file_name(part);
+    if (slash == rest.npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  return clean.size() <= relative_name_bytes_max ? clean : clean_file_name(name);
+}
+
 std::string file_name_in(const FieldParameters& disposition) {
   if (const std::string* extended = disposition.find("filename*")) {
     const auto first = extended->find('\'');
@@ -122,6 +138,7 @@ std::string file_name_in(const FieldParameters& disposition) {
 
 std::string content_disposition(std::string_view kind, std::string_view file_name) {
   if (file_name.empty()) return std::string(kind);
+  file_name.remove_prefix(file_name.rfind('/') + 1);
   std::string plain;
   std::string encoded;
   for (const char c : file_name) {

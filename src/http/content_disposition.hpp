@@ -26,8 +26,12 @@ std::optional<FieldParameters> parse_field_parameters(std::string_view field);
 /// none.
 std::string file_name_in(const FieldParameters& disposition);
 std::string clean_file_name(std::string_view name);
+/// The same, but a path below some folder ("2026/summer/a.jpg") is kept, up to 1024 bytes; one that
+/// begins with a slash or leads upwards is none.
+std::string clean_relative_name(std::string_view name);
 
-/// "inline; filename=…; filename*=…"; without names where `file_name` is empty.
+/// "inline; filename=…; filename*=…", the last part of a path; without names where `file_name` is
+/// empty.
 std::string content_disposition(std::string_view kind, std::string_view file_name);
 
 }  // namespace calotype

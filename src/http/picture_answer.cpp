@@ -33,7 +33,8 @@ Representation represent(const Picture& picture, bool varies, const PictureWish&
   if (picture.bytes)
     representation.body = MemorySlice{picture.bytes, 0, picture.bytes->size()};
   else
-    representation.body = FileSlice{picture.blob->file, 0, picture.blob->bytes};
+    representation.body =
+        FileSlice{picture.blob->file, 0, picture.blob->bytes, picture.blob->check};
   return representation;
 }
 

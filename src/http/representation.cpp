@@ -21,7 +21,7 @@ BodyPiece slice(const BodyPiece& whole, const ByteRange& range) {
       return MemorySlice{memory.bytes, memory.offset + part.offset, part.size};
     }
     BodyPiece operator()(const FileSlice& file) const {
-      return FileSlice{file.file, file.offset + part.offset, part.size};
+      return FileSlice{file.file, file.offset + part.offset, part.size, file.check};
     }
     BodyPiece operator()(const RemoteSlice& remote) const {
       return RemoteSlice{remote.blob, remote.offset + part.offset, part.size};

@@ -51,7 +51,8 @@ std::uint64_t size_of(const BodyPiece& piece) {
 }
 
 BodyPiece piece_of(BlobSource source, std::uint64_t bytes) {
-  if (auto* blob = std::get_if<Blob>(&source)) return FileSlice{std::move(blob->file), 0, bytes};
+  if (auto* blob = std::get_if<Blob>(&source))
+    return FileSlice{std::move(blob->file), 0, bytes, std::move(blob->check)};
   return RemoteSlice{std::get<std::shared_ptr<RemoteBlob>>(std::move(source)), 0, bytes};
 }
 

@@ -26,6 +26,7 @@ struct FileSlice {
   std::shared_ptr<const UniqueFd> file;  // shared: with the blob, and with whoever else sends it
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
+  std::shared_ptr<const BlobCheck> check{};  // of the whole file; shared with the blob likewise
 };
 /// Bytes that come from the store while they are sent.
 struct RemoteSlice {

@@ -24,6 +24,7 @@ class BlobStore;
 class Catalog;
 class Deliver;
 class Ingest;
+class UrlFetcher;
 
 struct HttpSettings {
   std::string host = "127.0.0.1";   // a numeric address; other than loopback only with API keys
@@ -66,6 +67,7 @@ struct Services {
   const PresetTable& presets;
   /// Renders a pixel by the deadline; called from a thread that does nothing else.
   std::function<Result<void>(std::chrono::steady_clock::time_point deadline)> probe_health;
+  UrlFetcher* fetcher = nullptr;  // nothing: no URL is fetched
 };
 
 class HttpServer {

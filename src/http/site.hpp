@@ -65,6 +65,10 @@ class UploadSink {
   virtual ~UploadSink() = default;
   virtual Result<void> write(ByteSpan chunk) = 0;
   virtual Result<Response> finish() = 0;
+  /// Where finish waits for something else than this machine: the client is watched meanwhile, and
+  /// cancel called (from any thread, quickly) when it has gone or the server stops.
+  virtual bool takes_long() const { return false; }
+  virtual void cancel() {}
 };
 
 using Handler = Answer (*)(const Site&, const Exchange&);

@@ -118,6 +118,16 @@ TEST(ContentDisposition, GivesACleanFileName) {
   EXPECT_FALSE(parse_field_parameters("inline; a=1; a=2"));
   EXPECT_FALSE(parse_field_parameters("inline; a"));
   EXPECT_EQ(clean_file_name(std::string(300, 'x')).size(), 255);
+  EXPECT_EQ(clean_relative_name("2026/summer/a b.jpg"), "2026/summer/a b.jpg");
+  EXPECT_EQ(clean_relative_name("a.jpg"), "a.jpg");
+  for (const char* other : {"/etc/a.jpg", "../a.jpg", "x/../a.jpg", "x//a.jpg", "x\\y/a.jpg"})
+    EXPECT_EQ(clean_relative_name(other), "a.jpg") << other;
+  EXPECT_EQ(clean_relative_name(std::string(600, 'd') + "/" + std::string(200, 'e') + "/" +
+                                std::string(250, 'f') + "/" + std::string(250, 'g') + "/" +
+                                std::string(250, 'h') + "/a.jpg"),
+            "a.jpg");
+  EXPECT_EQ(content_disposition("inline", "x/y.jpg"),
+            "inline; filename=\"y.jpg\"; filename*=UTF-8''y.jpg");
 }
 
 TEST(ContentDisposition, IsWrittenSoThatNoNameBreaksOut) {

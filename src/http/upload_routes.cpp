@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes on their way in: a raw body, or the one file of a form; and content that is here already,
-// which is recorded again without its bytes.
+// Bytes on their way in: a raw body, the one file of a form, or what is at a URL; and content that
+// is here already, which is recorded again without its bytes.
+#include <algorithm>
 #include <format>
+#include <stop_token>
 #include <utility>
 
+#include "fetch/url_fetcher.hpp"
 #include "http/asset_json.hpp"
 #include "http/content_disposition.hpp"
 #include "http/digest_fields.hpp"
@@ -28,6 +31,27 @@ Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
     tags.push_back(std::move(tag));
   }
   return {};
+}
+
+Result<std::string> text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr) return std::string{};
+  if (!value->is_string()) return fail(ErrorCode::bad_request, std::format("{} is a text.", name));
+  return std::string(value->as_string());
+}
+
+Result<UploadFacts> facts_of(const json::object& object, const Principal& principal) {
+  UploadFacts facts{.file_name = {}, .uploader = principal.name, .tags = {}};
+  TRY(const std::string name, text_member(object, "file_name"));
+  facts.file_name = clean_relative_name(name);
+  const json::value* tags = object.if_contains("tags");
+  if (tags == nullptr) return facts;
+  if (!tags->is_array()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
+  for (const json::value& tag : tags->as_array()) {
+    if (!tag.is_string()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
+    TRY_VOID(add_tags(facts.tags, std::string_view(tag.as_string())));
+  }
+  return facts;
 }
 
 class RawSink final : public UploadSink {
@@ -110,6 +134,90 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
   std::size_t field_bytes_ = 0;
 };
 
+/// A JSON object that names a URL: what is there is brought in, as if the client had sent it. The
+/// URL's own credentials are refused, and what is in its query is shown to nobody.
+class UrlSink final : public UploadSink {
+ public:
+  UrlSink(const Site& site, Intake intake, UploadFacts facts, Principal principal)
+      : site_(site),
+        intake_(std::move(intake)),
+        facts_(std::move(facts)),
+        principal_(std::move(principal)) {}
+
+  Result<void> write(ByteSpan chunk) override {
+    if (body_.size() + chunk.size() > field_bytes_max)
+      return fail(ErrorCode::too_large,
+                  std::format("The JSON that names a URL is at most {} bytes; a JSON file is sent "
+                              "as application/octet-stream or in a form.",
+                              field_bytes_max));
+    body_.append(as_text(chunk));
+    return {};
+  }
+
+  Result<Response> finish() override {
+    TRY(const std::string url, read_order());
+    if (site_.services.fetcher == nullptr)
+      return fail(ErrorCode::url_not_allowed,
+                  "This server fetches from no URL: fetch.allow names the hosts that it may.");
+    TRY(const auto fetched,
+        site_.services.fetcher->fetch(
+            url, [this](ByteSpan bytes) { return take(bytes); }, stop_.get_token()));
+    if (intake_.bytes() == 0) return fail(ErrorCode::fetch_failed, "The URL's file is empty.");
+    if (facts_.file_name.empty())
+      if (const auto disposition = parse_field_parameters(fetched.content_disposition))
+        facts_.file_name = file_name_in(*disposition);
+    if (facts_.file_name.empty()) facts_.file_name = clean_file_name(fetched.path_name);
+    TRY(const Recorded recorded, intake_.finish(facts_));
+    return recorded_response(site_, recorded);
+  }
+
+  bool takes_long() const override { return true; }
+  void cancel() override { stop_.request_stop(); }
+
+ private:
+  Result<std::string> read_order() {
+    auto document = parse_json(body_);
+    if (!document || !document->is_object())
+      return fail(ErrorCode::bad_request,
+                  "A body of application/json is an object with the URL of a file: {\"url\": "
+                  "\"https://…\"}. A JSON file is sent as application/octet-stream or in a form.");
+    const json::object& object = document->get_object();
+    static constexpr std::string_view known[] = {"url", "file_name", "tags", "sha256"};
+    for (const auto& member : object)
+      if (std::ranges::find(known, std::string_view(member.key())) == std::end(known))
+        return fail(ErrorCode::bad_request,
+                    std::format("There is no member “{}”; there are url, file_name, tags, sha256.",
+                                std::string_view(member.key()).substr(0, 80)));
+    TRY(const std::string url, text_member(object, "url"));
+    if (url.empty()) return fail(ErrorCode::bad_request, "url is missing: what is to be fetched.");
+    TRY(const UploadFacts said, facts_of(object, principal_));
+    if (!said.file_name.empty()) facts_.file_name = said.file_name;
+    for (const std::string& tag : said.tags) TRY_VOID(add_tags(facts_.tags, tag));
+    TRY(const std::string sha256, text_member(object, "sha256"));
+    if (!sha256.empty()) {
+      const auto digest = Digest::from_hex(sha256);
+      if (!digest)
+        return fail(ErrorCode::bad_request, "sha256 is 64 hexadecimal digits of the file's hash.");
+      intake_.expect(*digest);
+    }
+    return url;
+  }
+
+  Result<void> take(ByteSpan bytes) { return intake_.write(bytes); }
+
+  const Site& site_;
+  Intake intake_;
+  UploadFacts facts_;
+  const Principal principal_;
+  std::string body_;
+  std::stop_source stop_;
+};
+
+bool is_json(std::string_view content_type) {
+  const auto type = parse_field_parameters(content_type);
+  return type && type->value == "application/json";
+}
+
 Result<UploadFacts> facts_of(const Exchange& exchange) {
   UploadFacts facts{.file_name = {}, .uploader = exchange.principal.name, .tags = {}};
   TRY(const Query query, Query::parse(exchange.head.query()));
@@ -117,29 +225,9 @@ Result<UploadFacts> facts_of(const Exchange& exchange) {
   if (const auto disposition =
           parse_field_parameters(exchange.head.first(FieldName::content_disposition)))
     facts.file_name = file_name_in(*disposition);
-  if (const std::string* name = query.find("file_name")) facts.file_name = clean_file_name(*name);
+  if (const std::string* name = query.find("file_name"))
+    facts.file_name = clean_relative_name(*name);
   for (const std::string& list : query.all("tags")) TRY_VOID(add_tags(facts.tags, list));
-  return facts;
-}
-
-Result<std::string> text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr) return std::string{};
-  if (!value->is_string()) return fail(ErrorCode::bad_request, std::format("{} is a text.", name));
-  return std::string(value->as_string());
-}
-
-Result<UploadFacts> facts_of(const json::object& object, const Principal& principal) {
-  UploadFacts facts{.file_name = {}, .uploader = principal.name, .tags = {}};
-  TRY(const std::string name, text_member(object, "file_name"));
-  facts.file_name = clean_file_name(name);
-  const json::value* tags = object.if_contains("tags");
-  if (tags == nullptr) return facts;
-  if (!tags->is_array()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
-  for (const json::value& tag : tags->as_array()) {
-    if (!tag.is_string()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
-    TRY_VOID(add_tags(facts.tags, std::string_view(tag.as_string())));
-  }
   return facts;
 }
 
@@ -218,6 +306,8 @@ Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchang
                 "A form's digest is not its file's: send the file itself as the body.");
   TRY(UploadFacts facts, facts_of(exchange));
   Intake intake = site.services.ingest.begin(claimed);
+  if (is_json(head.first(FieldName::content_type)))
+    return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts), exchange.principal);
   if (boundary)
     return std::make_unique<FormSink>(site, std::move(intake), std::move(facts), *boundary);
   return std::make_unique<RawSink>(site, std::move(intake), std::move(facts));

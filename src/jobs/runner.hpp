@@ -22,7 +22,7 @@ namespace calotype {
 
 struct JobSettings {
   std::map<Lane, std::size_t> concurrency{
-      {Lane::metadata, 2}, {Lane::image, 1}, {Lane::maintenance, 1}};
+      {Lane::metadata, 2}, {Lane::image, 1}, {Lane::maintenance, 2}};
   std::chrono::milliseconds lease{8'000};  // extended for as long as its holder lives
   std::chrono::milliseconds poll{5'000};   // for what another process enqueues
 };

@@ -76,10 +76,14 @@ Result<void> Intake::write(ByteSpan chunk) {
   return {};
 }
 
+void Intake::expect(const Digest& sha256) {
+  expected_ = sha256;
+}
+
 Result<Recorded> Intake::finish(const UploadFacts& facts) {
   if (bytes_ == 0) return fail(ErrorCode::missing_upload, "The upload has no bytes.");
   const Digest digest = sha256_.finish();
-  if (claimed_.sha256 && *claimed_.sha256 != digest)
+  if ((claimed_.sha256 && *claimed_.sha256 != digest) || (expected_ && *expected_ != digest))
     return fail(ErrorCode::digest_mismatch,
                 "The bytes received do not have the SHA-256 that the request claims.",
                 digest.hex());

@@ -43,6 +43,8 @@ class Intake {
   /// too_large, insufficient_storage, storage_failed. Dropping the intake leaves nothing behind.
   Result<void> write(ByteSpan chunk);
   std::uint64_t bytes() const { return bytes_; }
+  /// What the bytes have to hash to; digest_mismatch of finish otherwise. Beside what was claimed.
+  void expect(const Digest& sha256);
   /// missing_upload (no bytes), digest_mismatch; otherwise the bytes are durable and recorded.
   Result<Recorded> finish(const UploadFacts& facts);
 
@@ -52,6 +54,7 @@ class Intake {
 
   Ingest& ingest_;
   ClaimedDigests claimed_;
+  std::optional<Digest> expected_;
   std::unique_ptr<SpoolFile> file_;  // made at the first chunk
   Sha256 sha256_;
   std::optional<Sha512> sha512_;

@@ -3,6 +3,7 @@
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "catalog/integrity_catalog.hpp"
 
 namespace calotype {
 
@@ -28,6 +29,23 @@ Result<void> Inspect::run(const Job& job, const std::stop_token& stop) {
   if (!finished && finished.error().code == ErrorCode::lease_lost && proof)
     (void)blobs_.remove(*BlobKey::parse(proof->blob_key));
   return finished;
+}
+
+Result<void> Inspect::remake_proof(const Job& job, const std::stop_token& stop) {
+  const auto id = AssetId::parse(job.asset_id);
+  require(id.has_value(), "a job that makes a proof has an asset");
+  TRY(const auto asset, catalog_.find_asset(*id));
+  const bool is_ready = asset && (asset->state == AssetState::metadata_ready ||
+                                  asset->state == AssetState::variants_ready);
+  if (!is_ready || asset->proof || !asset->media.renderable) return {};
+  TRY(const Blob original, blobs_.open(BlobKey::original(asset->digest)));
+  TRY(const auto inspection,
+      renderers_.inspect({original.file, original.bytes},
+                         std::chrono::steady_clock::now() + wait_max_, stop));
+  TRY(const auto proof, keep_proof(inspection));
+  if (!proof) return {};
+  log::info("a proof was made again", {{"asset", id->text()}});
+  return catalog_.integrity().adopt_proof(*id, *proof);
 }
 
 Result<std::optional<Proof>> Inspect::keep_proof(const Inspection& inspection) {

@@ -16,7 +16,7 @@ namespace calotype {
 
 class Inspect {
  public:
-  Inspect(AssetCatalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
+  Inspect(Catalog& catalog, BlobStore& blobs, RendererPool& renderers, const Clock& clock,
           std::chrono::milliseconds wait_max)
       : catalog_(catalog),
         blobs_(blobs),
@@ -27,10 +27,13 @@ class Inspect {
   /// Success: the job has been completed (in the transaction that moved the state).
   Result<void> run(const Job& job, const std::stop_token& stop);
 
+  /// Makes the proof of an inspected asset that has lost it, from another inspection.
+  Result<void> remake_proof(const Job& job, const std::stop_token& stop);
+
  private:
   Result<std::optional<Proof>> keep_proof(const Inspection& inspection);
 
-  AssetCatalog& catalog_;
+  Catalog& catalog_;
   BlobStore& blobs_;
   RendererPool& renderers_;
   const Clock& clock_;

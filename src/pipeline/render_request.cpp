@@ -1,24 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/render_request.hpp"
 
-namespace calotype {
+#include "base/log.hpp"
 
-Result<RenderRequest> render_request(BlobReader& blobs, const AssetRow& asset,
-                                     const RenderPlan& plan,
+namespace calotype {
+namespace {
+
+/// Nothing where it is damaged or has gone: the original is as good, and only slower.
+Result<std::optional<Blob>> open_proof(BlobReader& blobs, const AssetRow& asset) {
+  const auto key = BlobKey::parse(asset.proof->blob_key);
+  require(key.has_value(), "a proof's blob key is well-formed");
+  auto proof = blobs.open(*key);
+  if (proof) return *std::move(proof);
+  const bool is_lost =
+      proof.error().kind() == ErrorKind::corrupt || proof.error().code == ErrorCode::blob_not_found;
+  if (!is_lost) return std::unexpected(std::move(proof).error());
+  log::warn("a picture is made without its proof",
+            {{"asset", asset.id.text()}, {"error", proof.error()}});
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<RenderRequest> render_request(BlobReader& blobs, const AssetRow& asset, RenderPlan plan,
                                      const std::optional<AssetRow>& watermark,
                                      RenderClass render_class,
                                      std::chrono::steady_clock::time_point deadline) {
-  const bool from_proof = plan.source == RenderSource::proof;
-  const auto key =
-      from_proof ? BlobKey::parse(asset.proof->blob_key) : BlobKey::original(asset.digest);
-  require(key.has_value(), "a proof's blob key is well-formed");
-  TRY(const Blob source, blobs.open(*key));
+  auto key = BlobKey::original(asset.digest);
+  std::optional<Blob> proof;
+  if (plan.source == RenderSource::proof) {
+    TRY(proof, open_proof(blobs, asset));
+    if (proof)
+      key = *BlobKey::parse(asset.proof->blob_key);
+    else
+      plan.source = RenderSource::original;
+  }
+  TRY(const Blob source, proof ? Result<Blob>(*std::move(proof)) : blobs.open(key));
   std::optional<SourceBytes> overlay;
   if (watermark) {
     TRY(const Blob mark, blobs.open(BlobKey::original(watermark->digest)));
     overlay = SourceBytes{mark.file, mark.bytes};
   }
-  return RenderRequest{.batch_key = key->text(),
+  return RenderRequest{.batch_key = key.text(),
                        .source = {source.file, source.bytes},
                        .overlay = std::move(overlay),
                        .plan = plan,

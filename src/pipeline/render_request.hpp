@@ -10,8 +10,7 @@ namespace calotype {
 
 /// From the asset's original or its proof, as the plan says; with the watermark's original where
 /// there is one. The store's errors.
-Result<RenderRequest> render_request(BlobReader& blobs, const AssetRow& asset,
-                                     const RenderPlan& plan,
+Result<RenderRequest> render_request(BlobReader& blobs, const AssetRow& asset, RenderPlan plan,
                                      const std::optional<AssetRow>& watermark,
                                      RenderClass render_class,
                                      std::chrono::steady_clock::time_point deadline);

@@ -53,7 +53,8 @@ def is_test(name):
 
 def room_of(name):
     """The room of a path below src/, or None for what stands in src/ itself and is not app."""
-    if name in ("app.cpp", "app.hpp", "app_migrate.cpp", "composition.cpp", "composition.hpp"):
+    if name in ("app.cpp", "app.hpp", "app_migrate.cpp", "app_verify.cpp", "composition.cpp",
+                "composition.hpp"):
         return "app"
     return next((room for room in ROOMS if name.startswith(room + "/")), None)
 
