@@ -12,6 +12,7 @@ import re
 import pytest
 from picture_files import encoded, scene
 
+STACKS = ("embedded", "cluster")
 BAD = ["", "a", "0", "-1", "1.5", "1e9", "65536", "99999999999999999999", "true", "null", "%",
        "%zz", "%00", "%0d%0aX:%20y", "%ff", "%C3%A9", "..", "%2e%2e%2f", "*", "'%20OR%201=1--",
        "{}", "[]", "a=b", "a" * 3000, "+", ":", "sha256:", "sha256:" + "0" * 64, "a" * 26]

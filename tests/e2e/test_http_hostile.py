@@ -13,6 +13,8 @@ from calotype_server import find_program, free_port, plain_environment, run_comm
 from picture_files import encoded, scene
 from raw_http import RawConnection, ask
 
+STACKS = ("embedded", "cluster")
+
 
 def form(*parts):
     """Parts are (what follows form-data, content)."""
