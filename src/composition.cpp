@@ -174,10 +174,11 @@ Result<void> Composition::verify_share(const std::stop_token& stop) {
   const auto share = static_cast<std::uint32_t>(static_cast<std::uint64_t>(position) % shares);
   TRY(const VerifyReport report,
       verify_->run({.repair = true, .shares = shares, .share = share}, stop, [](const auto&) {}));
-  log::info("a share of the blobs was verified", {{"share", share},
-                                                  {"blobs", report.blobs},
-                                                  {"bytes", report.bytes},
-                                                  {"faults", report.findings.size()}});
+  if (report.blobs > 0)
+    log::info("a share of the blobs was verified", {{"share", share},
+                                                    {"blobs", report.blobs},
+                                                    {"bytes", report.bytes},
+                                                    {"faults", report.findings.size()}});
   return catalog_->integrity().set_verify_position(share + 1);
 }
 
