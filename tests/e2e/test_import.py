@@ -237,6 +237,7 @@ def test_with_keys_in_force(start_server, library):
     assert json.loads(done.stdout)["duplicates"] == 33, done.stderr
 
 
+@pytest.mark.embedded_only(reason="its commands go to two servers, and a journal is of one")
 def test_the_summary_for_people_and_the_journal_s_place(start_server, library, tmp_path):
     server = start_server()
     folder, _ = library
