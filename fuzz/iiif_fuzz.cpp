@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first line is the picture's size ("6000x4000"), the rest the path after the identifier.
 #include <array>
-#include <charconv>
 #include <string>
 
 #include "http/dialects/iiif.hpp"
+#include "picture_size.hpp"
 #include "target.hpp"
 
 using namespace calotype;
 
 FUZZ_TARGET(iiif) {
   std::string_view rest(bytes);
-  const auto line = rest.find('\n');
-  std::array<std::uint32_t, 2> sides{};
-  std::string_view size = rest.substr(0, line);
-  rest.remove_prefix(line == rest.npos ? rest.size() : line + 1);
-  for (auto& side : sides) {
-    const auto end = size.find('x');
-    std::from_chars(size.data(), size.data() + std::min(end, size.size()), side);
-    size.remove_prefix(end == size.npos ? size.size() : end + 1);
-    side = side % 200'000 + 1;
-  }
+  const PictureSize whole = fuzz::take_size(rest);
   std::array<std::string_view, 4> segments;
   for (auto& segment : segments) {
     const auto end = rest.find('/');
@@ -30,7 +21,6 @@ FUZZ_TARGET(iiif) {
   const auto request = parse_iiif(segments[0], segments[1], segments[2], segments[3]);
   if (!request) return;
   const IiifLimits limits{8'192, 40'000'000};
-  const PictureSize whole{sides[0], sides[1]};
   const auto picture = settle_iiif(*request, whole, limits);
   if (!picture) return;
   const Recipe& recipe = picture->recipe;

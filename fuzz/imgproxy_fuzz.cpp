@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first line is the original's size ("6000x4000"), the rest the path after the signature.
-#include <charconv>
 #include <string>
 
-#include "asset/plan.hpp"
 #include "http/dialects/imgproxy.hpp"
+#include "picture_size.hpp"
 #include "target.hpp"
 
 using namespace calotype;
@@ -19,18 +18,8 @@ FUZZ_TARGET(imgproxy) {
     return made;
   }();
   std::string_view rest(bytes);
-  const auto line = rest.substr(0, rest.find('\n'));
-  rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-  MediaInfo media;
-  media.media_type = "image/webp";
-  media.renderable = true;
+  MediaInfo media = fuzz::media_of(fuzz::take_size(rest));
   media.pages = 3;
-  const auto cross = std::min(line.find('x'), line.size());
-  std::from_chars(line.data(), line.data() + cross, media.width);
-  if (cross < line.size())
-    std::from_chars(line.data() + cross + 1, line.data() + line.size(), media.height);
-  media.width = media.width % 200'000 + 1;
-  media.height = media.height % 200'000 + 1;
   const auto request = parse_imgproxy(rest, rules, presets);
   if (!request) return;
   (void)parse_imgproxy_source(request->source);

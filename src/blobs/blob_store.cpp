@@ -39,6 +39,12 @@ Result<std::string> read_at(const Blob& blob, std::uint64_t offset, std::size_t 
 
 }  // namespace
 
+std::unexpected<Error> quarantined_blob(std::string detail) {
+  return fail(ErrorCode::blob_quarantined,
+              "The stored bytes are damaged and quarantined. Bring the file in again to mend it.",
+              std::move(detail));
+}
+
 Result<std::string> BlobReader::read(const BlobKey& key, std::uint64_t bytes) {
   TRY(const Blob blob, open(key));
   if (blob.bytes != bytes)

@@ -39,12 +39,16 @@ class BlobKey {
   /// The hash that the bytes must have.
   Digest digest() const;
   bool is_original() const { return text_.starts_with("raw/"); }
+  bool is_proof() const { return text_.starts_with("proofs/"); }
   auto operator<=>(const BlobKey&) const = default;
 
  private:
   explicit BlobKey(std::string text) : text_(std::move(text)) {}
   std::string text_;
 };
+
+/// What is refused because its bytes are damaged and put aside; `detail` is for the log.
+std::unexpected<Error> quarantined_blob(std::string detail = {});
 
 /// What the parts of a blob have to be, for whoever sends them from its file. Any thread.
 class BlobCheck {

@@ -15,8 +15,7 @@
 
 namespace calotype {
 
-class SqlCatalog final : public Catalog,
-                         public IntegrityCatalog {
+class SqlCatalog final : public Catalog, public IntegrityCatalog {
  public:
   enum class Sharing : std::uint8_t { alone, shared };
   /// The clock is the database's where programs share it; it outlives the catalog, or is the

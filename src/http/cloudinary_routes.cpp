@@ -14,20 +14,18 @@ Result<Answer> answer(const Site& site, const Exchange& exchange) {
   TRY(const AssetId id, parse_asset_argument(request.id));
   TRY(const AssetRow asset, site.services.deliver.find_picture(id));
   TRY(Recipe recipe, settle_cloudinary(request, asset.media));
-  const bool may_move = follows_focal_point(recipe) && site.services.catalog.is_shared();
+  const bool keep_hot = may_stay_hot(site, recipe);
   return *answer_picture(site, exchange,
                          {.id = id,
                           .recipe = std::move(recipe),
                           .negotiate = request.negotiate,
-                          .keep_hot = !may_move});
+                          .keep_hot = keep_hot});
 }
 
 }  // namespace
 
 Answer get_cloudinary(const Site& site, const Exchange& exchange) {
-  auto answered = answer(site, exchange);
-  if (!answered) return refused_picture(answered.error());
-  return *std::move(answered);
+  return picture_or_refusal(answer(site, exchange));
 }
 
 }  // namespace calotype

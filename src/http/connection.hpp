@@ -80,6 +80,8 @@ class Connection : public ConnectionHook {
   Task<Result<Principal>> authorize(Scope scope);
   Task<Response> run_handler(const Route& route, Exchange& exchange);
   Task<Result<Picture>> wait_for(RenderOrder order);
+  void watch_for_leaving(std::function<void()> gone);
+  void stop_watching();
   void send_ahead();
   Task<bool> finish_request(Response response);
 
@@ -93,7 +95,6 @@ class Connection : public ConnectionHook {
   Task<Response> run_upload(const Route& route, const Exchange& exchange);
   Task<Result<Response>> stream_to(std::shared_ptr<UploadSink> sink);
   Task<Result<Response>> finish_upload(std::shared_ptr<UploadSink> sink, ByteSpan last);
-  void watch_for_leaving(std::function<void()> gone);
 
   IoThread& thread_;
   const ServerParts& parts_;

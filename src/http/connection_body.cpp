@@ -2,9 +2,6 @@
 // A request's body. Small ones are read whole; an upload's goes through two buffers: the socket
 // fills one while a thread of the ingest pool hashes and writes the other, so that an upload of any
 // size holds the same memory. One that fits into the first buffer goes to the pool once.
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -175,28 +172,9 @@ Task<Result<Response>> Connection::finish_upload(std::shared_ptr<UploadSink> sin
       });
   if (takes_long) {
     interrupt_ = nullptr;
-    *watching_ = false;
-    socket_.cancel();
+    stop_watching();
   }
   co_return response;
-}
-
-/// Calls `gone` when the client has closed its connection, until *watching_ is false.
-void Connection::watch_for_leaving(std::function<void()> gone) {
-  watching_ = std::make_shared<bool>(true);
-  const auto look = [this, watching = watching_, gone](const boost::system::error_code& error) {
-    if (error || !*watching) return;
-    pollfd state{socket_.native_handle(), 0, 0};
-    if (poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0) gone();
-  };
-  socket_.async_wait(asio::socket_base::wait_read,
-                     [this, watching = watching_, look](const boost::system::error_code& error) {
-                       if (error || !*watching) return;
-                       char byte = 0;
-                       if (recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-                         send_ahead();
-                       socket_.async_wait(asio::socket_base::wait_error, look);
-                     });
 }
 
 }  // namespace calotype

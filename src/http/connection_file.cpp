@@ -63,10 +63,7 @@ Task<Result<std::span<char>>> Connection::read_checked(const FileSlice& slice,
   const auto got = co_await read_file(slice.file->get(), window, from);
   if (!got) co_return std::unexpected(got.error());
   const std::span<char> bytes = window.first(*got);
-  if (slice.check && !slice.check->holds(chunk, std::as_bytes(bytes)))
-    co_return fail(ErrorCode::blob_quarantined,
-                   "The stored bytes are damaged and quarantined. Bring the file in again to mend "
-                   "it.");
+  if (slice.check && !slice.check->holds(chunk, std::as_bytes(bytes))) co_return quarantined_blob();
   if (from + bytes.size() < wanted_end)
     co_return fail(ErrorCode::blob_corrupt, "Stored bytes are cut off.");
   co_return bytes.subspan(slice.offset - from, wanted_end - slice.offset);

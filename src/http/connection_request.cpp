@@ -194,23 +194,36 @@ Task<Result<Picture>> Connection::wait_for(RenderOrder order) {
     });
   };
   deadline_ = thread_.now() + parts_.site.settings.wait_max;
-  const auto look = [this, wait, give_up](const boost::system::error_code& error) {
-    if (error || wait->landing.landed() || !peer_has_gone(socket_.native_handle())) return;
+  watch_for_leaving([this, wait, give_up] {
+    if (wait->landing.landed()) return;
     cancelled_ = true;
     give_up(ErrorCode::cancelled, "The client has gone.");
-  };
-  socket_.async_wait(asio::socket_base::wait_read,
-                     [this, wait, look](const boost::system::error_code& error) {
-                       if (error || wait->landing.landed()) return;
-                       if (peer_has_finished(socket_.native_handle())) send_ahead();
-                       socket_.async_wait(asio::socket_base::wait_error, look);
-                     });
+  });
   auto picture = co_await wait->landing.get();
   interrupt_ = nullptr;
   deadline_ = SteadyTime::max();
   timed_out_ = false;
-  socket_.cancel();
+  stop_watching();
   co_return picture;
+}
+
+/// Calls `gone` when the client has closed its connection, until stop_watching.
+void Connection::watch_for_leaving(std::function<void()> gone) {
+  watching_ = std::make_shared<bool>(true);
+  const auto look = [this, watching = watching_, gone](const boost::system::error_code& error) {
+    if (!error && *watching && peer_has_gone(socket_.native_handle())) gone();
+  };
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [this, watching = watching_, look](const boost::system::error_code& error) {
+                       if (error || !*watching) return;
+                       if (peer_has_finished(socket_.native_handle())) send_ahead();
+                       socket_.async_wait(asio::socket_base::wait_error, look);
+                     });
+}
+
+void Connection::stop_watching() {
+  *watching_ = false;
+  socket_.cancel();
 }
 
 /// Whoever sends no more has either closed its end and wants no answer, or has only shut down what

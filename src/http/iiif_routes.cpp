@@ -89,6 +89,22 @@ json::object info_of(const MediaInfo& media, const std::string& id, const IiifLi
   return info;
 }
 
+Result<Answer> answer_iiif(const Site& site, const Exchange& exchange) {
+  const auto& arguments = exchange.arguments;
+  TRY(const AssetId id, parse_identifier(exchange));
+  TRY(const auto request, parse_iiif(arguments[1], arguments[2], arguments[3], arguments[4]));
+  TRY(const AssetRow asset, site.services.deliver.find_picture(id));
+  TRY(const auto picture,
+      settle_iiif(request, {asset.media.width, asset.media.height}, limits_of(site)));
+  // Many send the same target, and not all of them by the same Host: a path is all it may name.
+  Response fields;
+  fields.add("Link", std::format("{}, <{}{}/{}>;rel=\"canonical\"", profile_link,
+                                 site.settings.public_url, base_path(exchange), picture.canonical));
+  return *answer_picture(
+      site, exchange,
+      {.id = id, .recipe = picture.recipe, .fields = std::move(fields.fields), .keep_hot = true});
+}
+
 }  // namespace
 
 Answer redirect_to_iiif_info(const Site& site, const Exchange& exchange) {
@@ -128,24 +144,7 @@ Answer show_iiif_info(const Site& site, const Exchange& exchange) {
 }
 
 Answer get_iiif(const Site& site, const Exchange& exchange) {
-  const auto& arguments = exchange.arguments;
-  const auto id = parse_identifier(exchange);
-  if (!id) return refused_picture(id.error());
-  const auto request = parse_iiif(arguments[1], arguments[2], arguments[3], arguments[4]);
-  if (!request) return refused_picture(request.error());
-  const auto asset = site.services.deliver.find_picture(*id);
-  if (!asset) return refused_picture(asset.error());
-  const auto picture =
-      settle_iiif(*request, {asset->media.width, asset->media.height}, limits_of(site));
-  if (!picture) return refused_picture(picture.error());
-  // Many send the same target, and not all of them by the same Host: a path is all it may name.
-  Response fields;
-  fields.add("Link",
-             std::format("{}, <{}{}/{}>;rel=\"canonical\"", profile_link, site.settings.public_url,
-                         base_path(exchange), picture->canonical));
-  return *answer_picture(
-      site, exchange,
-      {.id = *id, .recipe = picture->recipe, .fields = std::move(fields.fields), .keep_hot = true});
+  return picture_or_refusal(answer_iiif(site, exchange));
 }
 
 }  // namespace calotype

@@ -55,22 +55,20 @@ Result<Answer> answer(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, site.services.deliver.find_picture(id));
   TRY(Recipe recipe,
       settle_imgproxy(request.options, site.settings.imgproxy.rules, asset.media, asset.bytes));
-  const bool may_move = follows_focal_point(recipe) && site.services.catalog.is_shared();
+  const bool keep_hot = may_stay_hot(site, recipe) && !request.delivery.expires;
   return *answer_picture(
       site, exchange,
       {.id = id,
        .recipe = std::move(recipe),
        .cache_control = std::move(cache_control),
        .fields = disposition_field(request.delivery.is_attachment, request.delivery.file_name),
-       .keep_hot = !may_move && !request.delivery.expires});
+       .keep_hot = keep_hot});
 }
 
 }  // namespace
 
 Answer get_imgproxy(const Site& site, const Exchange& exchange) {
-  auto answered = answer(site, exchange);
-  if (!answered) return refused_picture(answered.error());
-  return *std::move(answered);
+  return picture_or_refusal(answer(site, exchange));
 }
 
 }  // namespace calotype

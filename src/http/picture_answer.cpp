@@ -85,6 +85,15 @@ Response refused_picture(const Error& error) {
   return response;
 }
 
+Answer picture_or_refusal(Result<Answer> answer) {
+  if (!answer) return refused_picture(answer.error());
+  return *std::move(answer);
+}
+
+bool may_stay_hot(const Site& site, const Recipe& recipe) {
+  return !follows_focal_point(recipe) || !site.services.catalog.is_shared();
+}
+
 std::optional<Answer> answer_picture(const Site& site, const Exchange& exchange,
                                      const PictureWish& wish) {
   const std::uint64_t epoch = site.hot.epoch();

@@ -40,7 +40,12 @@ Result<std::string> cache_until(const Site& site, const std::optional<std::int64
 /// "Content-Disposition: …", a whole line; none where the picture is just shown.
 std::string disposition_field(bool is_attachment, std::string_view file_name);
 
+/// Whether what a URL without a version leads to may stay in memory: not where the focal point
+/// decides it, which another server may move without a word.
+bool may_stay_hot(const Site& site, const Recipe& recipe);
+
 /// A problem document about a picture.
 Response refused_picture(const Error& error);
+Answer picture_or_refusal(Result<Answer> answer);
 
 }  // namespace calotype

@@ -103,8 +103,6 @@ Result<Answer> answer_imgix(const Site& site, const Exchange& exchange) {
         parse_imgix(exchange.head.query(), PictureSize{asset.media.width, asset.media.height}));
   }
   TRY(std::string cache_control, cache_until(site, request.expires));
-  // This URL stays when the focal point moves, which another server may do without a word.
-  const bool may_move = follows_focal_point(request.recipe) && site.services.catalog.is_shared();
   return *answer_picture(site, exchange,
                          {.id = id,
                           .recipe = request.recipe,
@@ -112,7 +110,7 @@ Result<Answer> answer_imgix(const Site& site, const Exchange& exchange) {
                           .cache_control = std::move(cache_control),
                           .fields = disposition_field(request.download_as.has_value(),
                                                       request.download_as.value_or(std::string{})),
-                          .keep_hot = !may_move && !request.expires});
+                          .keep_hot = may_stay_hot(site, request.recipe) && !request.expires});
 }
 
 }  // namespace
@@ -141,9 +139,7 @@ Answer get_variant(const Site& site, const Exchange& exchange) {
 }
 
 Answer get_imgix(const Site& site, const Exchange& exchange) {
-  auto answered = answer_imgix(site, exchange);
-  if (!answered) return refused_picture(answered.error());
-  return *std::move(answered);
+  return picture_or_refusal(answer_imgix(site, exchange));
 }
 
 Answer resolve_variant(const Site& site, const Exchange& exchange) {

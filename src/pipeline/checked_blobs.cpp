@@ -26,12 +26,6 @@ constexpr std::size_t reports_max = 1'024;
 
 using Sums = std::shared_ptr<const ChunkSums>;
 
-std::unexpected<Error> is_quarantined_error(const BlobKey& key) {
-  return fail(ErrorCode::blob_quarantined,
-              "The stored bytes are damaged and quarantined. Bring the file in again to mend it.",
-              key.text());
-}
-
 /// Sums what it passes on.
 class SummedSpoolFile final : public SpoolFile {
  public:
@@ -209,7 +203,7 @@ class CheckedBlobs::Remote final : public RemoteBlob {
 Result<void> CheckedBlobs::refuse_quarantined(const BlobKey& key) {
   if (!key.is_original()) return {};
   TRY(const bool is_quarantined, integrity_.is_quarantined(key.text()));
-  if (is_quarantined) return is_quarantined_error(key);
+  if (is_quarantined) return quarantined_blob(key.text());
   return {};
 }
 
@@ -313,7 +307,9 @@ Result<void> CheckedBlobs::publish(SpoolFile& file, const BlobKey& key) {
   memory_.keep(key, summed.sums());
   // What was just written need not be read back to make the first picture of it.
   if (summed.bytes() >= checked_rarely_min)
-    if (const auto blob = store_->open(key)) memory_.note_whole(key, FileStamp::of(*blob));
+    if (const auto near = store_->source(key, summed.bytes()); near)
+      if (const auto* blob = std::get_if<Blob>(&*near))
+        memory_.note_whole(key, FileStamp::of(*blob));
   return {};
 }
 
@@ -326,11 +322,11 @@ void CheckedBlobs::note(const BlobKey& key, std::string_view where, const Error&
 std::unexpected<Error> CheckedBlobs::damaged(const BlobKey& key, const Error& why) {
   note(key, "on opening", why);
   memory_.forget(key);
-  if (key.text().starts_with("proofs/")) mend_proof(key);
+  if (key.is_proof()) mend_proof(key);
   if (!key.is_original())
     return fail(ErrorCode::blob_corrupt, "Stored bytes are damaged.", key.text());
   quarantine(key, why.message);
-  return is_quarantined_error(key);
+  return quarantined_blob(key.text());
 }
 
 /// Best effort: whoever meets it next tries again.

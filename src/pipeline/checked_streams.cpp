@@ -12,16 +12,11 @@ namespace {
 
 constexpr std::uint64_t chunk_bytes = BlobCheck::chunk_bytes;
 
-std::unexpected<Error> put_aside() {
-  return fail(ErrorCode::blob_quarantined,
-              "The stored bytes are damaged and quarantined. Bring the file in again to mend it.");
-}
-
 /// What a store says of its stream; that the bytes are damaged is reported.
 Result<std::size_t> passed_on(Result<std::size_t> got, const DamageReport& report) {
   if (got || got.error().kind() != ErrorKind::corrupt) return got;
   report();
-  return put_aside();
+  return quarantined_blob();
 }
 
 class FileStream final : public BlobStream {
@@ -35,7 +30,7 @@ class FileStream final : public BlobStream {
     const std::uint64_t chunk = at_ / chunk_bytes;
     if (loaded_ != chunk || buffer_.empty()) TRY_VOID(load(chunk));
     const std::size_t from = at_ - chunk * chunk_bytes;
-    if (from >= buffer_.size()) return put_aside();
+    if (from >= buffer_.size()) return quarantined_blob();
     const std::size_t some = std::min(wanted, buffer_.size() - from);
     std::memcpy(out.data(), buffer_.data() + from, some);
     at_ += some;
@@ -58,7 +53,7 @@ class FileStream final : public BlobStream {
     buffer_.resize(done);
     loaded_ = chunk;
     if (blob_.check && !blob_.check->holds(chunk, std::as_bytes(std::span(buffer_))))
-      return put_aside();
+      return quarantined_blob();
     return {};
   }
 
@@ -117,7 +112,7 @@ class CheckedStream final : public BlobStream {
     filled_ += *got;
     if (is_whole() && !sums_->holds(chunk_, std::as_bytes(std::span(buffer_)))) {
       report_();
-      return put_aside();
+      return quarantined_blob();
     }
     return got;
   }

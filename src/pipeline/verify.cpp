@@ -111,26 +111,24 @@ Verify::Verify(Catalog& catalog, BlobStore& blobs, const Clock& clock, Metrics& 
 Result<VerifyReport> Verify::run(const VerifyOptions& options, const std::stop_token& stop,
                                  const Tell& tell) {
   Run run(options, stop, tell);
-  std::string after;
-  while (true) {
-    TRY(auto rows, integrity_.quarantined(after, page_size));
-    if (rows.empty()) break;
-    after = rows.back().blob_key;
-    for (QuarantineRow& row : rows) run.quarantined.insert(std::move(row.blob_key));
-  }
+  TRY(auto before, all_quarantined());
+  for (QuarantineRow& row : before) run.quarantined.insert(std::move(row.blob_key));
   TRY_VOID(hash_all(run));
   for (const BlobRole role : {BlobRole::original, BlobRole::proof, BlobRole::variant})
     TRY_VOID(look_for_rows(run, role));
   std::ranges::sort(run.report.findings, {}, &VerifyFinding::blob_key);
-  after.clear();
-  while (true) {
-    TRY(auto rows, integrity_.quarantined(after, page_size));
-    if (rows.empty()) break;
-    after = rows.back().blob_key;
-    std::ranges::move(rows, std::back_inserter(run.report.quarantined));
-  }
+  TRY(run.report.quarantined, all_quarantined());
   tell({run.report.blobs, run.report.bytes});
   return std::move(run.report);
+}
+
+Result<std::vector<QuarantineRow>> Verify::all_quarantined() {
+  std::vector<QuarantineRow> all;
+  while (true) {
+    TRY(auto rows, integrity_.quarantined(all.empty() ? "" : all.back().blob_key, page_size));
+    if (rows.empty()) return all;
+    std::ranges::move(rows, std::back_inserter(all));
+  }
 }
 
 Result<void> Verify::hash_all(Run& run) {
@@ -264,9 +262,9 @@ Result<void> Verify::look_at_orphan(Run& run, const BlobEntry& entry) {
   if (is_promised) return {};
   VerifyFinding finding{.blob_key = entry.key.text(),
                         .fault = BlobFault::orphan,
-                        .role = entry.key.is_original()                   ? BlobRole::original
-                                : entry.key.text().starts_with("proofs/") ? BlobRole::proof
-                                                                          : BlobRole::variant,
+                        .role = entry.key.is_original() ? BlobRole::original
+                                : entry.key.is_proof()  ? BlobRole::proof
+                                                        : BlobRole::variant,
                         .asset_id = {},
                         .detail = std::format("{} bytes that no row names", entry.bytes),
                         .action = {}};

@@ -78,6 +78,7 @@ class Verify {
  private:
   struct Run;
 
+  Result<std::vector<QuarantineRow>> all_quarantined();
   Result<void> hash_all(Run& run);
   Result<void> work(Run& run);
   Result<std::optional<std::pair<BlobEntry, std::optional<PromisedBlob>>>> next(Run& run);

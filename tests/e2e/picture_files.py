@@ -93,6 +93,20 @@ def difference(first, second):
     return float(numpy.abs(first - second).mean())
 
 
+def color_difference(one, other):
+    """As difference, of the three colours alone, whatever the alpha."""
+    assert one.size == other.size
+    return numpy.abs(numpy.asarray(one.convert("RGB"), float) -
+                     numpy.asarray(other.convert("RGB"), float)).mean()
+
+
+def fetched(site, target, **options):
+    """The picture at a target, which is there."""
+    answer = site.get(target, **options)
+    assert answer.status_code == 200, (target, answer.text)
+    return decoded(answer.content, answer.headers["Content-Type"])
+
+
 def color_at(picture, across, down):
     """The mean colour of a few pixels around a place given in parts of the picture."""
     pixels = numpy.asarray(picture, float)

@@ -6,7 +6,7 @@ import time
 
 import numpy
 import pytest
-from picture_files import cut_out, decoded, encoded, scene
+from picture_files import color_difference, cut_out, decoded, encoded, fetched, scene
 
 STACKS = ("embedded", "cluster")
 
@@ -19,18 +19,6 @@ def asset(site):
 @pytest.fixture(scope="module")
 def mark(site):
     return site.put_inspected(encoded(cut_out(100, 50), "png"))["id"]
-
-
-def picture(site, target, **options):
-    answer = site.get(target, **options)
-    assert answer.status_code == 200, (target, answer.text)
-    return decoded(answer.content, answer.headers["Content-Type"])
-
-
-def far(one, other):
-    assert one.size == other.size
-    return numpy.abs(numpy.asarray(one.convert("RGB"), float) -
-                     numpy.asarray(other.convert("RGB"), float)).mean()
 
 
 def cloudinary(asset, transformations, ending=".png"):
@@ -78,15 +66,15 @@ def test_the_same_picture_is_one_variant(site, asset, words):
     ("dpr_2.0,w_100", (200, 150)), ("t_thumb", (300, 225)),
 ])
 def test_sizes_by_cloudinary(site, asset, transformations, size):
-    assert picture(site, cloudinary(asset, transformations)).size == size
+    assert fetched(site, cloudinary(asset, transformations)).size == size
 
 
 def test_chains_show_the_right_part(site, asset):
     whole = decoded(encoded(scene(800, 600), "jpeg"))
-    made = picture(site, cloudinary(asset, "c_scale,w_400/c_crop,w_100,h_80,x_20,y_40"))
-    assert far(made, whole.crop((40, 80, 240, 240)).resize((100, 80))) < 3
-    made = picture(site, cloudinary(asset, "a_90/c_crop,w_100,h_200,x_0,y_0"))
-    assert far(made, whole.rotate(-90, expand=True).crop((0, 0, 100, 200))) < 3
+    made = fetched(site, cloudinary(asset, "c_scale,w_400/c_crop,w_100,h_80,x_20,y_40"))
+    assert color_difference(made, whole.crop((40, 80, 240, 240)).resize((100, 80))) < 3
+    made = fetched(site, cloudinary(asset, "a_90/c_crop,w_100,h_200,x_0,y_0"))
+    assert color_difference(made, whole.rotate(-90, expand=True).crop((0, 0, 100, 200))) < 3
 
 
 def test_f_auto_is_by_accept(site, asset):
@@ -109,13 +97,13 @@ def test_cloudinary_refuses_by_name(site, asset):
 
 
 def test_imgix_decorates_and_names_downloads(site, asset, mark):
-    bare = picture(site, f"/i/{asset}?w=200&fm=png")
-    framed = picture(site, f"/i/{asset}?w=200&border=10,f00&fm=png")
+    bare = fetched(site, f"/i/{asset}?w=200&fm=png")
+    framed = fetched(site, f"/i/{asset}?w=200&border=10,f00&fm=png")
     assert framed.size == (200, 155) and framed.getpixel((3, 3)) == (255, 0, 0)
-    marked = picture(site, f"/i/{asset}?w=200&mark={mark}&mark-align=top,left&mark-pad=0&fm=png")
+    marked = fetched(site, f"/i/{asset}?w=200&mark={mark}&mark-align=top,left&mark-pad=0&fm=png")
     different = numpy.abs(numpy.asarray(bare, float) - numpy.asarray(marked, float)).sum(2) > 30
     assert different[:50, :50].any() and not different[60:].any()
-    assert picture(site, f"/i/{asset}?w=0.25&fm=png").size == (200, 150)
+    assert fetched(site, f"/i/{asset}?w=0.25&fm=png").size == (200, 150)
     answer = site.get(f"/i/{asset}?w=50&dl=a.jpg")
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     site.problem(site.get(f"/i/{asset}?w=50&expires=1000"), 404, "ASSET_NOT_FOUND")

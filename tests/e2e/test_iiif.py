@@ -13,7 +13,7 @@ import numpy
 import pytest
 import requests
 from calotype_server import run_command
-from picture_files import corpus, decoded, encoded, scene
+from picture_files import color_difference, corpus, decoded, encoded, fetched, scene
 from PIL import Image, ImageOps
 
 STACKS = ("embedded", "cluster")
@@ -36,19 +36,6 @@ def asset(site, squares):
 @pytest.fixture(scope="module")
 def base(asset):
     return f"/iiif/3/{asset}"
-
-
-def picture(site, target, **options):
-    answer = site.get(target, **options)
-    assert answer.status_code == 200, (target, answer.text)
-    return decoded(answer.content, answer.headers["Content-Type"])
-
-
-def far(one, other):
-    """The mean difference of two pictures of the same size, from 0 to 255."""
-    assert one.size == other.size
-    return numpy.abs(numpy.asarray(one.convert("RGB"), float) -
-                     numpy.asarray(other.convert("RGB"), float)).mean()
 
 
 def test_the_description_is_complete_and_negotiated(site, asset, base):
@@ -119,9 +106,9 @@ def test_regions_sizes_and_rotations_are_exact(site, base, squares, request_path
     if rotation.startswith("!"):
         wanted = wanted.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     wanted = wanted.rotate(-turned, expand=True)
-    made = picture(site, f"{base}/{request_path}")
+    made = fetched(site, f"{base}/{request_path}")
     assert made.size == size
-    assert far(made, wanted) < 1.5
+    assert color_difference(made, wanted) < 1.5
 
 
 @pytest.mark.parametrize("ending, kind", [("jpg", "image/jpeg"), ("png", "image/png"),
@@ -131,22 +118,22 @@ def test_formats(site, base, squares, ending, kind):
     answer = site.get(f"{base}/full/200,/0/default.{ending}")
     assert answer.headers["Content-Type"] == kind
     small = squares.resize((200, 200), Image.Resampling.LANCZOS)
-    assert far(decoded(answer.content, kind), small) < 8
+    assert color_difference(decoded(answer.content, kind), small) < 8
 
 
 def test_qualities(site, base, squares):
-    gray = numpy.asarray(picture(site, f"{base}/full/max/0/gray.png"))
+    gray = numpy.asarray(fetched(site, f"{base}/full/max/0/gray.png"))
     assert (gray[..., 0] == gray[..., 1]).all() and (gray[..., 1] == gray[..., 2]).all()
     assert len(numpy.unique(gray[..., 0])) > 20
-    bitonal = numpy.asarray(picture(site, f"{base}/full/max/0/bitonal.png"))
+    bitonal = numpy.asarray(fetched(site, f"{base}/full/max/0/bitonal.png"))
     assert set(numpy.unique(bitonal)) == {0, 255}
-    assert far(picture(site, f"{base}/full/max/0/color.png"), squares) < 1
+    assert color_difference(fetched(site, f"{base}/full/max/0/color.png"), squares) < 1
 
 
 def test_corners_are_transparent_where_the_format_can(site, base):
-    turned = picture(site, f"{base}/full/200,/45/default.png")
+    turned = fetched(site, f"{base}/full/200,/45/default.png")
     assert turned.size == (283, 283) and turned.getpixel((0, 0))[3] == 0
-    assert picture(site, f"{base}/full/200,/45/default.jpg").getpixel((0, 0)) == (255, 255, 255)
+    assert fetched(site, f"{base}/full/200,/45/default.jpg").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_links_name_the_profile_and_the_canonical_request(site, base):
@@ -201,7 +188,7 @@ def from_tiles(site, base, info, factor):
     for top in range(0, height, side):
         for left in range(0, width, side):
             w, h = min(side, width - left), min(side, height - top)
-            tile = picture(site, f"{base}/{left},{top},{w},{h}/"
+            tile = fetched(site, f"{base}/{left},{top},{w},{h}/"
                                  f"{-(-w // factor)},{-(-h // factor)}/0/default.png")
             whole.paste(tile, (left // factor, top // factor))
     return whole
@@ -217,7 +204,7 @@ def test_tiles_fit_together_at_every_level(site, form):
     for factor in info["tiles"][0]["scaleFactors"]:
         whole = from_tiles(site, base, info, factor)
         wanted = decoded(stored).resize(whole.size, Image.Resampling.LANCZOS)
-        assert far(whole, wanted) < 1.0, factor
+        assert color_difference(whole, wanted) < 1.0, factor
         # Nor does a seam show: columns beside a tile's edge differ no more than the picture's own.
         seam = 512
         if whole.width > seam:
@@ -236,8 +223,8 @@ def test_a_turned_photograph_is_described_and_cut_upright(site):
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
     assert (info["width"], info["height"]) == upright.size
     w, h = upright.width // 3, upright.height // 4
-    made = picture(site, f"{base}/{w},{h},{w},{h}/max/0/default.png")
-    assert far(made, upright.crop((w, h, 2 * w, 2 * h))) < 3
+    made = fetched(site, f"{base}/{w},{h},{w},{h}/max/0/default.png")
+    assert color_difference(made, upright.crop((w, h, 2 * w, 2 * h))) < 3
 
 
 def signed(target):

@@ -9,7 +9,7 @@ import time
 
 import numpy
 import pytest
-from picture_files import cut_out, decoded, encoded, scene
+from picture_files import color_difference, cut_out, decoded, encoded, fetched, scene
 from PIL import Image
 
 STACKS = ("embedded", "cluster")
@@ -35,18 +35,6 @@ def asset(site):
     return site.put_inspected(encoded(scene(800, 600), "jpeg"))["id"]
 
 
-def picture(site, target):
-    answer = site.get(target)
-    assert answer.status_code == 200, (target, answer.text)
-    return decoded(answer.content, answer.headers["Content-Type"])
-
-
-def far(one, other):
-    assert one.size == other.size
-    return numpy.abs(numpy.asarray(one.convert("RGB"), float) -
-                     numpy.asarray(other.convert("RGB"), float)).mean()
-
-
 def test_the_documentations_own_signature_opens_a_url(start_server):
     """With its key and salt; only the source is one of ours, so that there is a picture."""
     path = "/rs:fill:300:400:0/g:sm/aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/cy9jdXJpb3NpdHku/anBn.png"
@@ -57,7 +45,7 @@ def test_the_documentations_own_signature_opens_a_url(start_server):
     source = base64.urlsafe_b64encode(f"local:///{asset}".encode()).decode().rstrip("=")
     path = f"/rs:fill:300:400:0/g:sm/{source[:16]}/{source[16:]}.png"
     for _ in range(3):  # made, stored, hot
-        assert picture(site, signed(path)).size == (300, 400)
+        assert fetched(site, signed(path)).size == (300, 400)
         for wrong in (f"/imgproxy/unsafe{path}", signed(path)[:-4] + ".jpg",
                       signed(path, salt=b"x"), f"/imgproxy/{path}"):
             answer = site.get(wrong)
@@ -94,7 +82,7 @@ def test_where_urls_must_be_signed_and_there_is_no_key_ours_counts(start_server)
     ("w:100/pd:10:20", (140, 95)), ("w:200/pix:10/bl:1/sh:0.5", (200, 150)),
 ])
 def test_sizes(site, asset, options, size):
-    assert picture(site, plain(asset, options, "@png")).size == size
+    assert fetched(site, plain(asset, options, "@png")).size == size
 
 
 def test_crops_and_gravities_show_the_right_part(site, asset):
@@ -108,7 +96,7 @@ def test_crops_and_gravities_show_the_right_part(site, asset):
             ("rot:90/c:100:200:nowe", whole.rotate(-90, expand=True).crop((0, 0, 100, 200))),
             ("fl:1/rs:fill:100:150/g:we", whole.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
              .crop((0, 0, 400, 600)).resize((100, 150)))):
-        assert far(picture(site, plain(asset, options, "@png")), wanted) < 3, options
+        assert color_difference(fetched(site, plain(asset, options, "@png")), wanted) < 3, options
 
 
 def test_the_same_picture_is_the_same_variant_in_every_dialect(site, asset):
@@ -166,13 +154,13 @@ def test_watermark_presets_and_security_options(start_server):
     site.settings |= {"imgproxy.watermark": mark, "imgproxy.allow_security_options": "true",
                       "imgproxy.presets": "default=w:200,square=rs:fill:100:100/q:50"}
     site.start()
-    bare = picture(site, plain(asset, "f:png"))
-    marked = picture(site, plain(asset, "wm:1:nowe:10:10", "@png"))
+    bare = fetched(site, plain(asset, "f:png"))
+    marked = fetched(site, plain(asset, "wm:1:nowe:10:10", "@png"))
     assert bare.size == marked.size == (200, 150)
     different = numpy.abs(numpy.asarray(bare, float) - numpy.asarray(marked, float)).sum(2) > 30
     assert different[10:60, 10:60].any() and not different[:, 120:].any()
-    assert picture(site, plain(asset, "pr:square", "@png")).size == (100, 100)
-    assert picture(site, plain(asset, "mrd:80", "@png")).size == (80, 60)
+    assert fetched(site, plain(asset, "pr:square", "@png")).size == (100, 100)
+    assert fetched(site, plain(asset, "mrd:80", "@png")).size == (80, 60)
     site.problem(site.get(plain(asset, "msr:0.1")), 422, "LIMIT_EXCEEDED")
 
 

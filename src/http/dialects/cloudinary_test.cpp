@@ -4,20 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "http/dialects/color_names.hpp"
+#include "http/dialects/test_settled_recipes.hpp"
 
 namespace calotype {
 namespace {
 
 constexpr std::string_view id = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
-
-MediaInfo photograph(std::uint32_t width, std::uint32_t height) {
-  MediaInfo media;
-  media.media_type = "image/jpeg";
-  media.renderable = true;
-  media.width = width;
-  media.height = height;
-  return media;
-}
 
 Result<Recipe> settle(const std::string& transformations, const MediaInfo& media) {
   static const PresetTable presets = PresetTable::with_defaults();
@@ -27,18 +19,8 @@ Result<Recipe> settle(const std::string& transformations, const MediaInfo& media
   return settle_cloudinary(request, media);
 }
 
-struct Row {
-  std::string transformations, recipe;
-  std::uint32_t width = 1'000, height = 500;
-};
-
-void expect_recipes(std::initializer_list<Row> rows) {
-  for (const Row& row : rows) {
-    const auto recipe = settle(row.transformations, photograph(row.width, row.height));
-    ASSERT_TRUE(recipe) << row.transformations << ": " << recipe.error().message;
-    EXPECT_EQ(to_string(*recipe), row.recipe) << row.transformations;
-    EXPECT_EQ(canonical(*recipe), *recipe) << row.transformations;
-  }
+void expect_recipes(std::initializer_list<test::Meant> rows) {
+  test::expect_recipes(settle, rows);
 }
 
 TEST(Cloudinary, OneChangeOfSizeMeansTheSameRecipeAsInTheNativeDialect) {
@@ -150,65 +132,58 @@ TEST(Cloudinary, DecorationsAndEncodings) {
 }
 
 TEST(Cloudinary, RefusesByNameWhatARecipeCannotSay) {
-  struct Refused {
-    std::string transformations, message;
-  };
-  for (const Refused& row : std::initializer_list<Refused>{
-           {"e_sepia",
-            "“e_sepia” is no parameter here; there are c, w, h, ar, g, x, y, q, f, dpr, "
-            "r, b, a, bo, o, t, pg, so and du."},
-           {"l_logo", "“l_logo” is no parameter here"},
-           {"fl_progressive", "“fl_progressive” is no parameter here"},
-           {"$w_100", "“$w_100” is no parameter here"},
-           {"if_w_gt_100", "“if_w_gt_100” is no parameter here"},
-           {"s--abcdefgh--", "“s--abcdefgh--” is no parameter here"},
-           {"v1/w_100", "“v1” is no parameter here"},
-           {"folder", "“folder” is no parameter here"},
-           {"c_imagga_scale,w_5",
-            "c must be scale, fit, limit, mfit, fill, lfill, pad, lpad, mpad, "
-            "crop, thumb or auto, not “imagga_scale”."},
-           {"c_fill_pad,w_5,h_5", "c must be scale"},
-           {"w_auto", "w must be pixels from 1 to 65535, or a share with a point such as 0.5, not"},
-           {"w_iw", "w must be pixels"},
-           {"w_0", "w must be pixels"},
-           {"g_face,c_thumb,w_5,h_5", "g must be center, north, north_east"},
-           {"g_auto:subject,w_5", "g must be center"},
-           {"c_scale,w_100,h_400/c_crop,w_3/w_65535",
-            "the picture would have a side of more than 65535 pixels."},
-           {"g_north", "g, x, y and dpr need w, h or c beside them."},
-           {"dpr_2.0", "g, x, y and dpr need"},
-           {"c_fill,w_5,h_5,x_1", "x and y with c_fill and its kin need g_xy_center."},
-           {"c_crop,w_5,h_5,g_auto", "c_crop cannot look for what draws the eye"},
-           {"c_fill,g_auto,w_50,h_50/w_5", "after g_auto nobody knows before it is rendered"},
-           {"w_500/c_fill,g_auto,w_50,h_50", "g_auto looks at the original; it must come with the"},
-           {"r_20/w_100", "sizes must come before padding, round corners, borders and opacity"},
-           {"c_pad,w_100,h_100/w_50", "sizes must come before padding"},
-           {"w_50/a_90/w_20", "sizes must come before padding"},
-           {"a_20/w_100", "sizes must come before padding"},
-           {"r_20/a_45", "round corners and borders come after an angle."},
-           {"bo_1px_solid_red/r_20", "round corners come once, before a border, opacity and"},
-           {"o_50/bo_1px_solid_red", "a border comes once, before opacity and padding."},
-           {"o_0", "o must be a whole number from 1 to 100, not “0”."},
-           {"r_10:20", "r must be pixels from 0 to 8192, or max (corners are alike here), not"},
-           {"b_auto", "b must be a colour's name in CSS, rgb: and rgb, rrggbb or rrggbbaa, or"},
-           {"b_blurred", "b must be a colour's name in CSS"},
-           {"bo_1px_dashed_red", "bo must be pixels, solid and a colour"},
-           {"a_auto_right", "a must be degrees, hflip, vflip, exif"},
-           {"a_ignore", "a must be degrees"},
-           {"q_jpegmini", "q must be 1 to 100, auto, auto:best, auto:good, auto:eco or auto:low"},
-           {"f_mp4", "f must be auto, jpg, png, webp, avif, gif or jxl, not “mp4”."},
-           {"so_2.5", "so must be 0 or auto here: it chooses a moment of a video"},
-           {"du_3", "du is the length of a video; a picture has none."},
-           {"t_nothing", "t must be a preset: desktop, mobile, original-size, social, thumb, not"},
-           {"t_thumb/w_100", "t_ stands alone, with f_ and q_ at most."},
-           {"w_1,w_%zz", "“w_1,w_%zz” is not percent-encoded properly"},
-       }) {
-    const auto recipe = settle(row.transformations, photograph(1'000, 500));
-    ASSERT_FALSE(recipe) << row.transformations;
-    EXPECT_EQ(recipe.error().code, ErrorCode::bad_recipe);
-    EXPECT_TRUE(recipe.error().message.starts_with(row.message))
-        << row.transformations << ": " << recipe.error().message;
-  }
+  test::expect_refused(
+      settle,
+      {
+          {"e_sepia",
+           "“e_sepia” is no parameter here; there are c, w, h, ar, g, x, y, q, f, dpr, "
+           "r, b, a, bo, o, t, pg, so and du."},
+          {"l_logo", "“l_logo” is no parameter here"},
+          {"fl_progressive", "“fl_progressive” is no parameter here"},
+          {"$w_100", "“$w_100” is no parameter here"},
+          {"if_w_gt_100", "“if_w_gt_100” is no parameter here"},
+          {"s--abcdefgh--", "“s--abcdefgh--” is no parameter here"},
+          {"v1/w_100", "“v1” is no parameter here"},
+          {"folder", "“folder” is no parameter here"},
+          {"c_imagga_scale,w_5",
+           "c must be scale, fit, limit, mfit, fill, lfill, pad, lpad, mpad, "
+           "crop, thumb or auto, not “imagga_scale”."},
+          {"c_fill_pad,w_5,h_5", "c must be scale"},
+          {"w_auto", "w must be pixels from 1 to 65535, or a share with a point such as 0.5, not"},
+          {"w_iw", "w must be pixels"},
+          {"w_0", "w must be pixels"},
+          {"g_face,c_thumb,w_5,h_5", "g must be center, north, north_east"},
+          {"g_auto:subject,w_5", "g must be center"},
+          {"c_scale,w_100,h_400/c_crop,w_3/w_65535",
+           "the picture would have a side of more than 65535 pixels."},
+          {"g_north", "g, x, y and dpr need w, h or c beside them."},
+          {"dpr_2.0", "g, x, y and dpr need"},
+          {"c_fill,w_5,h_5,x_1", "x and y with c_fill and its kin need g_xy_center."},
+          {"c_crop,w_5,h_5,g_auto", "c_crop cannot look for what draws the eye"},
+          {"c_fill,g_auto,w_50,h_50/w_5", "after g_auto nobody knows before it is rendered"},
+          {"w_500/c_fill,g_auto,w_50,h_50", "g_auto looks at the original; it must come with the"},
+          {"r_20/w_100", "sizes must come before padding, round corners, borders and opacity"},
+          {"c_pad,w_100,h_100/w_50", "sizes must come before padding"},
+          {"w_50/a_90/w_20", "sizes must come before padding"},
+          {"a_20/w_100", "sizes must come before padding"},
+          {"r_20/a_45", "round corners and borders come after an angle."},
+          {"bo_1px_solid_red/r_20", "round corners come once, before a border, opacity and"},
+          {"o_50/bo_1px_solid_red", "a border comes once, before opacity and padding."},
+          {"o_0", "o must be a whole number from 1 to 100, not “0”."},
+          {"r_10:20", "r must be pixels from 0 to 8192, or max (corners are alike here), not"},
+          {"b_auto", "b must be a colour's name in CSS, rgb: and rgb, rrggbb or rrggbbaa, or"},
+          {"b_blurred", "b must be a colour's name in CSS"},
+          {"bo_1px_dashed_red", "bo must be pixels, solid and a colour"},
+          {"a_auto_right", "a must be degrees, hflip, vflip, exif"},
+          {"a_ignore", "a must be degrees"},
+          {"q_jpegmini", "q must be 1 to 100, auto, auto:best, auto:good, auto:eco or auto:low"},
+          {"f_mp4", "f must be auto, jpg, png, webp, avif, gif or jxl, not “mp4”."},
+          {"so_2.5", "so must be 0 or auto here: it chooses a moment of a video"},
+          {"du_3", "du is the length of a video; a picture has none."},
+          {"t_nothing", "t must be a preset: desktop, mobile, original-size, social, thumb, not"},
+          {"t_thumb/w_100", "t_ stands alone, with f_ and q_ at most."},
+          {"w_1,w_%zz", "“w_1,w_%zz” is not percent-encoded properly"},
+      });
 }
 
 TEST(Cloudinary, TheEndingSaysTheFormatWhereNothingElseDoes) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "http/dialects/test_settled_recipes.hpp"
+
 namespace calotype {
 namespace {
 
@@ -21,15 +23,6 @@ ImgproxyRules rules() {
   return rules;
 }
 
-MediaInfo photograph(std::uint32_t width, std::uint32_t height) {
-  MediaInfo media;
-  media.media_type = "image/jpeg";
-  media.renderable = true;
-  media.width = width;
-  media.height = height;
-  return media;
-}
-
 Result<Recipe> settle(const std::string& options, const MediaInfo& media) {
   TRY(const ImgproxyRequest request,
       parse_imgproxy("/" + options + std::string(options.empty() ? source.substr(1) : source),
@@ -37,18 +30,8 @@ Result<Recipe> settle(const std::string& options, const MediaInfo& media) {
   return settle_imgproxy(request.options, rules(), media, 1'000'000);
 }
 
-struct Row {
-  std::string options, recipe;
-  std::uint32_t width = 1'000, height = 500;
-};
-
-void expect_recipes(std::initializer_list<Row> rows) {
-  for (const Row& row : rows) {
-    const auto recipe = settle(row.options, photograph(row.width, row.height));
-    ASSERT_TRUE(recipe) << row.options << ": " << recipe.error().message;
-    EXPECT_EQ(to_string(*recipe), row.recipe) << row.options;
-    EXPECT_EQ(canonical(*recipe), *recipe) << row.options;
-  }
+void expect_recipes(std::initializer_list<test::Meant> rows) {
+  test::expect_recipes(settle, rows);
 }
 
 TEST(Imgproxy, BoxesMeanTheSameRecipeAsInTheNativeDialect) {
@@ -171,62 +154,57 @@ TEST(Imgproxy, EffectsAndEncodings) {
 }
 
 TEST(Imgproxy, RefusesByNameWhatARecipeCannotSay) {
-  struct Refused {
-    std::string options, message;
-  };
-  for (const Refused& row : std::initializer_list<Refused>{
-           {"rt:stretch", "rt must be fit, fill, fill-down, force or auto, not “stretch”."},
-           {"w:-1", "w must be a whole number from 0 to 65535, not “-1”."},
-           {"w:1:2", "w takes at most 1 arguments, not 2."},
-           {"el:yes", "el must be 1, t, true, 0, f or false, not “yes”."},
-           {"g:obj:face",
-            "g must be ce, no, so, ea, we, noea, nowe, soea, sowe, sm or fp (obj and"},
-           {"g:fp:2:0", "g must be a number from 0 to 1, not “2”."},
-           {"ex:1:sm", "ex must be ce, no, so, ea, we, noea, nowe, soea, sowe or fp, not “sm”."},
-           {"rot:45", "rot must be 0, 90, 180, 270 or another multiple of 90, not “45”."},
-           {"z:0", "z must be greater than 0, not “0”."},
-           {"dpr:11", "dpr must be a number from 0 to 10, not “11”."},
-           {"bg:red", "bg must be a colour as rgb or rrggbb in hexadecimal, not “red”."},
-           {"bg:1:2:256", "bg must be a whole number from 0 to 255, not “256”."},
-           {"bl:1000", "bl must be a number from 0 to 250, not “1000”."},
-           {"wm:1:ch", "wm must be ce, no, so, ea, we, noea, nowe, soea, sowe or re (ch is of"},
-           {"wm:1:ce:-5", "watermark offsets must not be negative: it stays within the picture."},
-           {"f:tiff", "f must be jpg, jpeg, png, webp, avif, gif or jxl, not “tiff”."},
-           {"f:best", "f must be jpg, jpeg, png"},
-           {"fq:jpg", "fq must be formats and qualities in turn"},
-           {"q:101", "q must be a whole number from 0 to 100, not “101”."},
-           {"exp:soon", "exp must be seconds since 1970, not “soon”."},
-           {"fn:%zz", "“%zz” is not percent-encoded properly"},
-           {"pr:nothing",
-            "pr must be one of sharp, small, desktop, mobile, original-size, social, "
-            "thumb, not “nothing”."},
-           {"pr:thumb/w:5", "a preset of this server stands alone, with a format at most"},
-           {"pr:sharp:sharp", "The preset “sharp” is used twice."},
-           {"brightness:5", "“brightness” is an option of imgproxy Pro, which is not supported"},
-           {"frob:5", "“frob” is no processing option; docs/dialects.md lists the 45 that there"},
-           {"c:100:100:sm", "crop cannot look for what draws the eye (sm) before"},
-           {"t:10/c:100:100", "beside trim there can be width, height, dpr, a resizing type but"},
-           {"t:10/mw:100", "beside trim there can be width"},
-           {"rs:force:60000:50000:1/z:2", "the picture would have a side of more than 65535"},
-           {"msr:0.4", "The original is past the URL's own limit, max_src_resolution."},
-           {"msfs:10", "The original is past the URL's own limit, max_src_file_size."},
-       }) {
-    const auto recipe = settle(row.options, photograph(1'000, 500));
-    ASSERT_FALSE(recipe) << row.options;
-    EXPECT_TRUE(recipe.error().message.starts_with(row.message))
-        << row.options << ": " << recipe.error().message;
-  }
+  test::expect_refused(
+      settle,
+      {
+          {"rt:stretch", "rt must be fit, fill, fill-down, force or auto, not “stretch”."},
+          {"w:-1", "w must be a whole number from 0 to 65535, not “-1”."},
+          {"w:1:2", "w takes at most 1 arguments, not 2."},
+          {"el:yes", "el must be 1, t, true, 0, f or false, not “yes”."},
+          {"g:obj:face", "g must be ce, no, so, ea, we, noea, nowe, soea, sowe, sm or fp (obj and"},
+          {"g:fp:2:0", "g must be a number from 0 to 1, not “2”."},
+          {"ex:1:sm", "ex must be ce, no, so, ea, we, noea, nowe, soea, sowe or fp, not “sm”."},
+          {"rot:45", "rot must be 0, 90, 180, 270 or another multiple of 90, not “45”."},
+          {"z:0", "z must be greater than 0, not “0”."},
+          {"dpr:11", "dpr must be a number from 0 to 10, not “11”."},
+          {"bg:red", "bg must be a colour as rgb or rrggbb in hexadecimal, not “red”."},
+          {"bg:1:2:256", "bg must be a whole number from 0 to 255, not “256”."},
+          {"bl:1000", "bl must be a number from 0 to 250, not “1000”."},
+          {"wm:1:ch", "wm must be ce, no, so, ea, we, noea, nowe, soea, sowe or re (ch is of"},
+          {"wm:1:ce:-5", "watermark offsets must not be negative: it stays within the picture."},
+          {"f:tiff", "f must be jpg, jpeg, png, webp, avif, gif or jxl, not “tiff”."},
+          {"f:best", "f must be jpg, jpeg, png"},
+          {"fq:jpg", "fq must be formats and qualities in turn"},
+          {"q:101", "q must be a whole number from 0 to 100, not “101”."},
+          {"exp:soon", "exp must be seconds since 1970, not “soon”."},
+          {"fn:%zz", "“%zz” is not percent-encoded properly"},
+          {"pr:nothing",
+           "pr must be one of sharp, small, desktop, mobile, original-size, social, "
+           "thumb, not “nothing”."},
+          {"pr:thumb/w:5", "a preset of this server stands alone, with a format at most"},
+          {"pr:sharp:sharp", "The preset “sharp” is used twice."},
+          {"brightness:5", "“brightness” is an option of imgproxy Pro, which is not supported"},
+          {"frob:5", "“frob” is no processing option; docs/dialects.md lists the 45 that there"},
+          {"c:100:100:sm", "crop cannot look for what draws the eye (sm) before"},
+          {"t:10/c:100:100", "beside trim there can be width, height, dpr, a resizing type but"},
+          {"t:10/mw:100", "beside trim there can be width"},
+          {"rs:force:60000:50000:1/z:2", "the picture would have a side of more than 65535"},
+          {"msr:0.4", "The original is past the URL's own limit, max_src_resolution.",
+           ErrorCode::limit_exceeded},
+          {"msfs:10", "The original is past the URL's own limit, max_src_file_size.",
+           ErrorCode::limit_exceeded},
+      });
 }
 
 TEST(Imgproxy, WhatItCannotDoIsSaidOfTheOriginalsItMatters) {
-  MediaInfo media = photograph(100, 100);
+  MediaInfo media = test::photograph(100, 100);
   media.orientation = 6;
   media.bits_per_channel = 16;
   for (const char* options : {"ar:0", "ph:1"}) {
     EXPECT_FALSE(settle(options, media)) << options;
-    EXPECT_TRUE(settle(options, photograph(100, 100))) << options;
+    EXPECT_TRUE(settle(options, test::photograph(100, 100))) << options;
   }
-  media = photograph(100, 100);
+  media = test::photograph(100, 100);
   media.media_type = "image/gif";
   media.pages = 10;
   EXPECT_EQ(to_string(settle("maf:1", media).value()), "page=1");
