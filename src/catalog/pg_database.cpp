@@ -181,10 +181,13 @@ Result<PgDatabase::CommitOutcome> PgDatabase::ask_outcome(const std::string& tra
                                                           PgDeadline deadline) {
   TRY(auto connection, borrow(deadline));
   connection->begin_reading();
-  // Recovery from a crash resets the counters of the log.
+  // Recovery from a crash resets the counters of the log. A number that has not been given again
+  // since was not committed; pg_xact_status would refuse it as one of the future.
   TRY(auto outcome,
       query_one(*connection,
-                "SELECT COALESCE(pg_xact_status($1::text::xid8), ''), (extract(epoch FROM "
+                "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) "
+                "THEN COALESCE(pg_xact_status($1::text::xid8), '') ELSE 'aborted' END, "
+                "(extract(epoch FROM "
                 "greatest(pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_wal))) * "
                 "1000)::bigint, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)",
                 {transaction_id}, [](const Row& row) -> Result<CommitOutcome> {

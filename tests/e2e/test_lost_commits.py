@@ -53,7 +53,9 @@ def crash_over_an_upload(postgres, server, holder, picture):
         "SELECT backend_xid, pid FROM pg_stat_activity WHERE state = 'idle in transaction'")
     postgres.kill_backend(int(process))
     postgres.ready()
-    postgres.sql("INSERT INTO another VALUES (1)")
+    while postgres.sql(f"SELECT pg_snapshot_xmax(pg_current_snapshot()) > '{number}'::xid8") != [
+            ["t"]]:
+        postgres.sql("INSERT INTO another VALUES (1)")  # until the number is given again
     [[status]] = postgres.sql(f"SELECT pg_xact_status('{number}'::xid8)")
     holder.end.set()
     upload.join(60)
