@@ -31,6 +31,11 @@ enum class ErrorKind : std::uint8_t {
   no_space,       // the store is full
   upstream,       // a part that we depend on failed
   remote,         // a server that the client named failed
+  unsupported,    // a body of a type that the resource does not take
+  checksum,       // a part of the body differs from the checksum sent with it
+  locked,         // somebody else is writing it now
+  gone,           // was here, and will not come back
+  barred,         // taken down: these bytes are not accepted again
   corrupt,        // stored bytes differ from their hash
   internal,       // a defect of ours
 };
@@ -69,6 +74,13 @@ enum class ErrorCode : std::uint8_t {
   overloaded,
   timeout,
   cancelled,
+  unsupported_media_type,
+  offset_mismatch,    // a resumable upload is at another offset than the request says
+  checksum_mismatch,  // of a part of a resumable upload
+  upload_locked,      // another request writes the same resumable upload
+  upload_gone,        // a resumable upload that expired or was ended
+  asset_barred,       // taken down, and kept out
+  cluster_not_found,
   url_not_allowed,  // a URL to fetch from outside the allow-list, or a private address
   fetch_failed,     // what a URL to fetch from answered
   blob_corrupt,

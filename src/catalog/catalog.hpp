@@ -207,7 +207,10 @@ struct CatalogChange {
   std::optional<AssetId> asset{};
 };
 
-class IntegrityCatalog;  // integrity_catalog.hpp
+class ResumableUploadCatalog;  // resumable_upload_catalog.hpp
+class NearDuplicateCatalog;    // near_duplicate_catalog.hpp
+class LibraryCatalog;          // library_catalog.hpp
+class IntegrityCatalog;        // integrity_catalog.hpp
 
 class Catalog : public AssetCatalog,
                 public VariantCatalog,
@@ -215,6 +218,9 @@ class Catalog : public AssetCatalog,
                 public GarbageCatalog,
                 public KeyCatalog {
  public:
+  virtual ResumableUploadCatalog& resumable_uploads() = 0;
+  virtual NearDuplicateCatalog& near_duplicates() = 0;
+  virtual LibraryCatalog& library() = 0;
   virtual IntegrityCatalog& integrity() = 0;
 
   /// Whether it answers now (readiness).

@@ -25,6 +25,8 @@ struct NewUpload {
   std::string file_name;
   std::string uploader;
   std::vector<std::string> tags;
+  std::string collection{};   // empty: none
+  std::string fields_json{};  // what the uploader says of it: a JSON object; empty: nothing
 };
 
 struct AssetRow {
@@ -47,6 +49,8 @@ struct UploadRow {
   std::string file_name;
   std::string uploader;
   std::vector<std::string> tags;
+  std::string collection{};
+  std::string fields_json{};
   Timestamp created_at{};
 };
 

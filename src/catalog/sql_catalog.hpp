@@ -11,11 +11,18 @@
 #include "catalog/catalog.hpp"
 #include "catalog/database.hpp"
 #include "catalog/integrity_catalog.hpp"
+#include "catalog/library_catalog.hpp"
+#include "catalog/near_duplicate_catalog.hpp"
+#include "catalog/resumable_upload_catalog.hpp"
 #include "catalog/sql_steps.hpp"
 
 namespace calotype {
 
-class SqlCatalog final : public Catalog, public IntegrityCatalog {
+class SqlCatalog final : public Catalog,
+                         public ResumableUploadCatalog,
+                         public NearDuplicateCatalog,
+                         public LibraryCatalog,
+                         public IntegrityCatalog {
  public:
   enum class Sharing : std::uint8_t { alone, shared };
   /// The clock is the database's where programs share it; it outlives the catalog, or is the
@@ -23,6 +30,9 @@ class SqlCatalog final : public Catalog, public IntegrityCatalog {
   SqlCatalog(std::unique_ptr<Database> database, const Clock& clock, Sharing sharing);
   ~SqlCatalog() override;
 
+  ResumableUploadCatalog& resumable_uploads() override { return *this; }
+  NearDuplicateCatalog& near_duplicates() override { return *this; }
+  LibraryCatalog& library() override { return *this; }
   IntegrityCatalog& integrity() override { return *this; }
 
   Result<std::optional<AssetRow>> find_asset(const AssetId& id) override;

@@ -88,13 +88,18 @@ std::string_view reason_phrase(int status) {
       {405, "Method Not Allowed"},
       {408, "Request Timeout"},
       {409, "Conflict"},
+      {410, "Gone"},
       {412, "Precondition Failed"},
       {413, "Content Too Large"},
+      {415, "Unsupported Media Type"},
       {416, "Range Not Satisfiable"},
       {417, "Expectation Failed"},
       {422, "Unprocessable Content"},
+      {423, "Locked"},
       {428, "Precondition Required"},
       {431, "Request Header Fields Too Large"},
+      {451, "Unavailable For Legal Reasons"},
+      {460, "Checksum Mismatch"},
       {500, "Internal Server Error"},
       {501, "Not Implemented"},
       {502, "Bad Gateway"},
@@ -134,14 +139,24 @@ int status_of(ErrorKind kind) {
       return 405;
     case ErrorKind::conflict:
       return 409;
+    case ErrorKind::gone:
+      return 410;
     case ErrorKind::precondition:
       return 412;
     case ErrorKind::too_large:
       return 413;
+    case ErrorKind::unsupported:
+      return 415;
     case ErrorKind::bad_range:
       return 416;
     case ErrorKind::unprocessable:
       return 422;
+    case ErrorKind::locked:
+      return 423;
+    case ErrorKind::barred:
+      return 451;
+    case ErrorKind::checksum:
+      return 460;  // tus 1.0, Checksum Mismatch
     case ErrorKind::pending:
       return 202;
     case ErrorKind::remote:
