@@ -130,6 +130,22 @@ TEST_P(CatalogConformance, LeasesThatKeepRunningOutEndAsADeadLetterToo) {
   EXPECT_EQ(state_of("a"), AssetState::metadata_failed);
 }
 
+TEST_P(CatalogConformance, UpkeepNeverDies) {
+  ASSERT_TRUE(catalog_->enqueue(JobKind::scrub, "scrub", "", 0ms));
+  for (int attempt = 1; attempt <= attempts_max; ++attempt) {
+    claim(Lane::maintenance);
+    clock_.advance(61s);  // nobody was heard of again
+  }
+  EXPECT_TRUE(catalog_->claim_jobs(Lane::maintenance, 1, 60s)->empty()) << "it rests";
+  clock_.advance(61s);
+  for (int attempt = 1; attempt <= attempts_max; ++attempt) {
+    const Job job = claim(Lane::maintenance);
+    EXPECT_EQ(job.attempts, attempt);
+    ASSERT_TRUE(catalog_->fail_job(lease_of(job), Error{ErrorCode::internal, "no", "", {}}, 0ms));
+  }
+  EXPECT_TRUE(catalog_->list_jobs({.state = JobState::dead}, "", 10)->rows.empty());
+}
+
 TEST_P(CatalogConformance, LeaseCanBeExtendedPutBackAndEndedByARestart) {
   record("a");
   const Job job = claim();

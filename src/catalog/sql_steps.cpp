@@ -32,6 +32,7 @@ std::string_view reason_of(AssetState from, AssetState to) {
 constexpr std::string_view select_head =
     "SELECT asset_no, digest, state, purge_epoch, purging FROM asset WHERE id = $1";
 
+constexpr std::chrono::seconds upkeep_pause{30};
 constexpr std::string_view under_lease = "id = $1 AND fence = $2 AND state = 'running'";
 
 }  // namespace
@@ -153,6 +154,14 @@ Result<void> remove_job(Transaction& tx, std::string_view job_id) {
 }
 
 Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
+  const std::string last_error = std::format("{}: {}", to_string(reason.code), reason.message);
+  if (job.asset_id.empty())
+    return tx.db
+        .execute(
+            "UPDATE job SET state = 'ready', run_after = $1, due_at = $1, attempts = 0, "
+            "fence = fence + 1, last_error = $2 WHERE id = $3",
+            {tx.now + upkeep_pause, last_error, job.id})
+        .transform([](auto) {});
   // A job without an asset of ours dies as any other; an error here would stop its whole lane.
   const auto id = AssetId::parse(job.asset_id);
   if (job.kind == JobKind::inspect && id) {
@@ -164,7 +173,7 @@ Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason) {
   TRY_VOID(tx.db.execute(
       "UPDATE job SET state = 'dead', due_at = NULL, fence = fence + 1, last_error = $1 "
       "WHERE id = $2",
-      {std::format("{}: {}", to_string(reason.code), reason.message), job.id}));
+      {last_error, job.id}));
   return {};
 }
 

@@ -65,7 +65,8 @@ Result<std::optional<Job>> hold_job(Transaction& tx, std::string_view where, Val
 std::unexpected<Error> lease_is_over(const JobLease& lease);
 Result<void> remove_job(Transaction& tx, std::string_view job_id);
 /// The end of a job that has used up its attempts: dead, and an inspect job's asset is
-/// METADATA_FAILED; removed where its asset is deleted.
+/// METADATA_FAILED; removed where its asset is deleted. Upkeep, which is of no asset, never dies:
+/// it comes round for ever, and rests for a while first.
 Result<void> bury_job(Transaction& tx, const Job& job, const Error& reason);
 /// Raises the epoch once more: an upload that read it during the purge may have published its bytes
 /// before the purge removed them.

@@ -421,6 +421,8 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   app.require_subcommand(1);
   app.fallthrough();
   app.failure_message(failure_message);
+  // What is said last holds: `./dev serve -- --listen …` goes over the script's own --listen.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_client_options(app, draft);
   add_serve(app, draft);
   add_put(app, draft);

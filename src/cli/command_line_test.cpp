@@ -93,6 +93,16 @@ TEST_F(CommandLineTest, FlagsOfServeBecomeSettings) {
                               "--data data /d", "--listen http.listen 127.0.0.1:0"}));
 }
 
+TEST_F(CommandLineTest, TheLastOfAnOptionThatIsGivenTwiceHolds) {
+  const auto serve = parse_as<ServeCommand>({"serve", "--listen", "127.0.0.1:8080", "--data", "/a",
+                                             "--listen", "127.0.0.1:1", "--data", "/b", "--set",
+                                             "http.io_threads=1", "--set", "http.io_threads=2"});
+  std::vector<std::string> flags;
+  for (const auto& flag : serve.config.flags) flags.push_back(flag.key + " " + flag.text);
+  EXPECT_EQ(flags, (Arguments{"http.io_threads 1", "http.io_threads 2", "data /b",
+                              "http.listen 127.0.0.1:1"}));
+}
+
 TEST_F(CommandLineTest, FlagsOfAWorkerBecomeSettingsOfItsOwn) {
   const auto worker =
       parse_as<WorkerCommand>({"worker", "--lanes", "metadata,video", "--listen", "127.0.0.1:1"});

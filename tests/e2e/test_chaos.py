@@ -183,9 +183,12 @@ def test_no_death_loses_anything(stand):
 def finish(stand, load):
     """Left alone, it comes to rest with nothing lost, stuck, done twice or left over."""
     cluster, audit = stand.cluster, stand.audit
-    cluster.until(lambda: not audit.pending(), SETTLE_SECONDS)
-    cluster.until(lambda: not audit.unfinished(), SETTLE_SECONDS)
-    cluster.until(lambda: not audit.unowned(), SETTLE_SECONDS)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    for left_over in (audit.pending, audit.unfinished, audit.unowned):
+        while rest := left_over():
+            assert time.monotonic() < deadline, \
+                f"{left_over.__name__} after {SETTLE_SECONDS} s: {rest}\n" + stand.last_words()
+            time.sleep(0.2)
     read_back(cluster, load.contents)
     audit.assert_every_row_has_its_bytes()
     uploads = {upload for (upload,) in audit.rows("SELECT id FROM upload")}
