@@ -7,7 +7,7 @@
 //                                                   postgresql://USER:PASSWORD@HOST:PORT
 //   catalog_bench fill WHERE NAME ASSETS            makes the catalog NAME with so many assets
 //   catalog_bench group FOLDER [ROUNDS]             SQLite's group commit against the bare disk
-//   catalog_bench jobs WHERE NAME COUNT WORKERS     runs COUNT empty jobs; makes NAME if need be
+//   catalog_bench jobs WHERE NAME COUNT WORKERS KIND  runs COUNT empty jobs; makes NAME if need be
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -145,13 +145,14 @@ void run_group(const std::string& folder, std::size_t rounds) {
 }
 
 /// From the first job's claim to the last one's completion, by the runner that the server has.
-void run_jobs(Places places, const std::string& name, std::size_t count, std::size_t workers) {
+void run_jobs(Places places, const std::string& name, std::size_t count, std::size_t workers,
+              JobKind kind) {
   const SystemClock clock;
   const auto catalog = places.open(name);
   std::atomic<std::size_t> next = 0;
   in_parallel(64, [&](int) {
     for (std::size_t i = next++; i < count; i = next++)
-      must(catalog->enqueue(JobKind::expire, std::format("bench:{}", i), "",
+      must(catalog->enqueue(kind, std::format("bench:{}", i), "",
                             std::chrono::milliseconds{0}));
   });
   Metrics metrics;
@@ -159,12 +160,12 @@ void run_jobs(Places places, const std::string& name, std::size_t count, std::si
   const auto began = Steady::now();
   {
     const JobRunner runner(
-        *catalog, metrics, {.concurrency = {{Lane::maintenance, workers}}},
-        {{JobKind::expire, {.run = [&](const Job&, const std::stop_token&) -> Result<void> {
+        *catalog, metrics, {.concurrency = {{lane_of(kind), workers}}},
+        {{kind, {.run = [&](const Job&, const std::stop_token&) -> Result<void> {
             --left;
             return {};
           }}}});
-    while (left > 0 || must(catalog->next_due(Lane::maintenance)))
+    while (left > 0 || must(catalog->next_due(lane_of(kind))))
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   std::puts(std::format(R"({{"jobs_per_second": {:.1f}}})", rate(count, began)).c_str());
@@ -175,7 +176,7 @@ int usage() {
       "usage: catalog_bench compare WHERE [ASSETS=1000000] [ROUNDS=7]\n"
       "       catalog_bench fill WHERE NAME ASSETS\n"
       "       catalog_bench group FOLDER [ROUNDS=7]\n"
-      "       catalog_bench jobs WHERE NAME COUNT WORKERS\n",
+      "       catalog_bench jobs WHERE NAME COUNT WORKERS KIND\n",
       stderr);
   return 2;
 }
@@ -196,8 +197,8 @@ int main(int argc, char** argv) {
     Places(words[1]).make(words[2], number(3, 0));
   } else if (words[0] == "group") {
     run_group(words[1], number(2, 7));
-  } else if (words[0] == "jobs" && words.size() == 5) {
-    run_jobs(Places(words[1]), words[2], number(3, 0), number(4, 4));
+  } else if (words[0] == "jobs" && words.size() == 6 && parse_job_kind(words[5])) {
+    run_jobs(Places(words[1]), words[2], number(3, 0), number(4, 4), *parse_job_kind(words[5]));
   } else {
     return usage();
   }

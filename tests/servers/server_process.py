@@ -20,21 +20,24 @@ PR_SET_PDEATHSIG = 1
 # Below the kernel's range for outgoing connections: no client can sit on the port of a server that
 # is down for a moment.
 PORTS = range(20_000, 32_000)
-GIVEN = set()
+CLAIMS = []  # for as long as this process lives, an abstract socket named after each port it gave
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def free_port():
-    """Never the same again: who was given one may not listen on it yet."""
+    """Never the same again, here or elsewhere: who was given one may not listen on it yet."""
     while True:
-        port = random.SystemRandom().choice([port for port in PORTS if port not in GIVEN])
-        GIVEN.add(port)
+        port = random.SystemRandom().choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                claim.bind(f"\0calotype-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                claim.close()
                 continue
+        CLAIMS.append(claim)
+        return port
 
 
 def unprivileged():
