@@ -7,7 +7,8 @@ const keyName = "calotype.key";
 
 export class Problem extends Error {
   constructor(readonly status: number, readonly code: string, readonly detail: string) {
-    super(explain(status, code, detail));
+    // The server says UNAUTHORIZED of a key that it does not know too.
+    super(explain(status, code === "UNAUTHORIZED" && apiKey() ? "KEY_UNKNOWN" : code, detail));
   }
 }
 
@@ -104,6 +105,12 @@ function readContract(): Promise<Contract | null> {
 export async function has(path: string, method = "get"): Promise<boolean> {
   const document = await readContract();
   return Boolean(document?.paths?.[path]?.[method]);
+}
+
+/** Whether the key that is used, or nobody's, may see what is there. */
+export async function may(path: string): Promise<boolean> {
+  const answer = await request("GET", path, { query: { limit: 1 } }).catch(() => null);
+  return answer?.ok ?? false;
 }
 
 /** Names of the query parameters of a route. */

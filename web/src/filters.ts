@@ -15,7 +15,7 @@ interface Field {
 const fields: Field[] = [
   { name: "state", label: "State", kind: "choice", choices: [["", "Any"],
     ["METADATA_READY", "Ready"], ["VARIANTS_READY", "Ready, with variants"],
-    ["METADATA_FAILED", "No picture"], ["PENDING", "Waiting"]] },
+    ["METADATA_FAILED", "No picture"], ["INGESTED", "Waiting"]] },
   { name: "type", label: "Type", kind: "choice", choices: [["", "Any"], ["image/jpeg", "JPEG"],
     ["image/png", "PNG"], ["image/webp", "WebP"], ["image/avif", "AVIF"], ["image/heic", "HEIC"],
     ["image/gif", "GIF"], ["image/tiff", "TIFF"], ["image/svg+xml", "SVG"],

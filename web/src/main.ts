@@ -2,14 +2,14 @@
 // The page put together: the head, the wall, the selection, uploads, and the views that open over
 // the wall. Views that are not needed for the first paint are loaded when they are first opened.
 import "./style.css";
-import { apiKey, has } from "./api";
+import { has, may } from "./api";
 import { announce, append, button, el, icon, iconButton, icons, replace, toast } from "./dom";
 import { filesOf, filesOfList, type Named } from "./dropped";
 import { Events } from "./events";
 import { Filters } from "./filters";
 import { askForKey, watchKeys } from "./keys";
 import { Library } from "./model";
-import { go, type Route, watchRoute } from "./route";
+import { currentRoute, go, type Route, watchRoute } from "./route";
 import { SelectionBar } from "./selection";
 import { applyTheme, switchTheme } from "./theme";
 import { UploadTray } from "./upload_tray";
@@ -62,13 +62,17 @@ function head(): HTMLElement {
 function anew(): void {
   events.again();
   filters.apply();
+  void drawNav(currentRoute());
 }
 
+let navTurn = 0;
 async function drawNav(route: Route): Promise<void> {
+  const turn = (navTurn += 1);
   const views: [string, string, boolean][] = [["", "Library", true],
     ["duplicates", "Duplicates", await has("/v1/duplicates")],
     ["takedowns", "Takedowns", await has("/v1/takedowns")],
-    ["jobs", "Jobs", await has("/v1/jobs")]];
+    ["jobs", "Jobs", await may("/v1/jobs")]];
+  if (turn !== navTurn) return;
   const here = route.view === "asset" ? "" : route.view;
   replace(nav, ...views.filter(([, , there]) => there).map(([name, label]) => el("a", { attrs: {
     href: `#/${name}`, "aria-current": name === here ? "page" : undefined } }, label)));
@@ -236,4 +240,3 @@ requestIdleCallback(() => {
   events.start();
   void filters.learn();
 }, { timeout: 1500 });
-if (apiKey()) document.documentElement.dataset.key = "given";

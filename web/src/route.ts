@@ -24,7 +24,11 @@ export function go(view: string, id = ""): void {
   location.hash = `#/${view}${id ? `/${encodeURIComponent(id)}` : ""}`;
 }
 
+export function currentRoute(): Route {
+  return routeOf(location.hash);
+}
+
 export function watchRoute(show: (route: Route) => void): void {
-  window.addEventListener("hashchange", () => show(routeOf(location.hash)));
-  show(routeOf(location.hash));
+  window.addEventListener("hashchange", () => show(currentRoute()));
+  show(currentRoute());
 }

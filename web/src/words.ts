@@ -3,7 +3,8 @@
 
 const sentences: Record<string, string> = {
   SERVER_GONE: "The server does not answer. The page tries again by itself.",
-  UNAUTHORIZED: "This server asks for a key, and the one given is not known.",
+  UNAUTHORIZED: "This server asks for a key.",
+  KEY_UNKNOWN: "The server does not know this key. It is mistyped, or was revoked.",
   MISSING_UPLOAD: "Nothing arrived: the file is empty or the connection broke.",
   TOO_LARGE: "The file is larger than this server accepts.",
   INSUFFICIENT_STORAGE: "The server's disk is full. Nothing was stored.",
@@ -26,20 +27,20 @@ const sentences: Record<string, string> = {
   JOB_NOT_RETRYABLE: "This job cannot be started again.",
 };
 
+/** Of these the server's own detail says the same to a program. */
+const complete = ["SERVER_GONE", "UNAUTHORIZED", "KEY_UNKNOWN"];
+
 /** A sentence for a person: what happened, and the server's own detail where it adds something. */
 export function explain(status: number, code: string, detail: string): string {
   if (code === "FORBIDDEN") return detail || "Your key does not allow this.";
   const sentence = sentences[code];
   if (!sentence) return detail || (status ? `The server refused (${status}).` : "It failed.");
-  return detail && code !== "SERVER_GONE" && code !== "UNAUTHORIZED" ?
-    `${sentence} ${detail}` : sentence;
+  return detail && !complete.includes(code) ? `${sentence} ${detail}` : sentence;
 }
 
 export const stateWords: Record<string, string> = {
-  PENDING: "Waiting",
-  METADATA_PROCESSING: "Being looked at",
-  PROCESSING: "Being looked at",
-  DEDUP_CHECK: "Being compared",
+  INGESTED: "Waiting",
+  DEDUP_CHECK: "Being looked at",
   METADATA_READY: "Ready",
   VARIANTS_READY: "Ready, with variants",
   METADATA_FAILED: "No picture",
