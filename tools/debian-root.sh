@@ -212,7 +212,7 @@ in_root() {
   mkdir -p -- "$cache/home" "$cache/ccache"
   unset CC CXX CFLAGS CXXFLAGS LDFLAGS LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV
   export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=5G CCACHE_BASEDIR=$here CCACHE_NOHASHDIR=1
-  export CALOTYPE_SOURCE_DIR=$here
+  export CALOTYPE_SOURCE_DIR=$here CALOTYPE_DEV_CACHE=$cache
   export LANG=C.UTF-8 LC_ALL=C.UTF-8
   # A clone that belongs to somebody else is still this clone.
   export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
@@ -310,6 +310,30 @@ compose_view() {
   done
 }
 
+# hand_in VARIABLE PATH…: the first of the host's files that can be read, in memory, and its place
+# in the variable.
+hand_in() {
+  local variable=$1 path
+  shift
+  unset "$variable"
+  for path in "$@"; do
+    [[ -r $path ]] || continue
+    mkdir -p -- "$view/run/host"
+    cp -- "$path" "$view/run/host/$variable"
+    export "$variable=/run/host/$variable"
+    return 0
+  done
+}
+
+# The host's npm may have a registry of its own, behind a certificate of its own. What it has in
+# variables comes along by itself.
+hand_in_npm_settings() {
+  hand_in npm_config_userconfig "${npm_config_userconfig:-${NPM_CONFIG_USERCONFIG:-$home/.npmrc}}"
+  hand_in npm_config_globalconfig \
+    "${npm_config_globalconfig:-${NPM_CONFIG_GLOBALCONFIG:-/etc/npmrc}}" /usr/{local/,}etc/npmrc
+  hand_in NODE_EXTRA_CA_CERTS "${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}"
+}
+
 # Runs in the new namespace, as root or as a user who is root in there.
 enter() {
   local uid=$1 gid=$2 folder=$3 shared view=/boot word name
@@ -328,10 +352,12 @@ enter() {
   compose_view
   mount -t tmpfs -o mode=1777 calotype-shm "$view/dev/shm" 2>/dev/null || true
   [[ ! -d $shared ]] || show_only "$shared" "$view$shared"
-  for name in resolv.conf hosts; do
+  # How others are found, and by which certificates they are trusted, is the host's business.
+  for name in resolv.conf hosts ssl/certs/ca-certificates.crt; do
     [[ -e /etc/$name && -e $view/etc/$name ]] || continue
     show "$(readlink -f "/etc/$name")" "$view/etc/$name"
   done
+  hand_in_npm_settings
   local -a as_user=()
   if ((uid != 0)); then
     cp -- "$root/etc/passwd" "$view/run/passwd"

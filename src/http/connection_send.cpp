@@ -21,6 +21,14 @@ constexpr std::size_t pieces_at_once = 16;
 constexpr std::size_t linger_bytes_max = 1 << 20;
 constexpr std::chrono::seconds linger_max{2};
 
+/// The bytes of a piece that is in memory.
+const char* bytes_of(const BodyPiece& piece) {
+  if (const auto* memory = std::get_if<MemorySlice>(&piece))
+    return memory->bytes->data() + memory->offset;
+  if (const auto* fixed = std::get_if<StaticSlice>(&piece)) return fixed->bytes.data();
+  return std::get<std::string>(piece).data();
+}
+
 bool has_no_content(int status) {
   return status == 204 || status == 304;
 }
@@ -100,11 +108,8 @@ Task<bool> Connection::flush() {
       if (std::holds_alternative<FileSlice>(out_[i]) ||
           std::holds_alternative<RemoteSlice>(out_[i]))
         break;
-      const auto* memory = std::get_if<MemorySlice>(&out_[i]);
-      const auto* text = std::get_if<std::string>(&out_[i]);
-      const char* data = memory != nullptr ? memory->bytes->data() + memory->offset : text->data();
       const std::uint64_t skip = count == 0 ? out_offset_ : 0;
-      pieces[count++] = {const_cast<char*>(data) + skip, size_of(out_[i]) - skip};
+      pieces[count++] = {const_cast<char*>(bytes_of(out_[i])) + skip, size_of(out_[i]) - skip};
     }
     const bool more = out_at_ + count < out_.size();  // a file follows
     msghdr message{};

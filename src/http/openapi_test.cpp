@@ -83,8 +83,10 @@ TEST(Routes, AreFoundByMethodAndPath) {
     std::string_view argument;
   };
   const Row rows[] = {
-      {Method::get, "/", "index", ""},
-      {Method::head, "/", "index", ""},
+      {Method::get, "/", "page", ""},
+      {Method::head, "/", "page", ""},
+      {Method::get, "/page/main.js", "page_file", "main.js"},
+      {Method::get, "/page/", "", ""},
       {Method::get, "/v/abc/thumb.webp", "variant", "abc"},
       {Method::head, "/v1/assets/sha256:00", "existence", "sha256:00"},
       {Method::get, "/v1/assets/x", "asset", "x"},

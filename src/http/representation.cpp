@@ -20,6 +20,9 @@ BodyPiece slice(const BodyPiece& whole, const ByteRange& range) {
     BodyPiece operator()(const MemorySlice& memory) const {
       return MemorySlice{memory.bytes, memory.offset + part.offset, part.size};
     }
+    BodyPiece operator()(const StaticSlice& fixed) const {
+      return StaticSlice{fixed.bytes.substr(part.offset, part.size)};
+    }
     BodyPiece operator()(const FileSlice& file) const {
       return FileSlice{file.file, file.offset + part.offset, part.size, file.check};
     }

@@ -34,6 +34,7 @@ struct NamedField {
 
 constexpr NamedField named_fields[] = {
     {"accept", FieldName::accept},
+    {"accept-encoding", FieldName::accept_encoding},
     {"access-control-request-method", FieldName::access_control_request_method},
     {"authorization", FieldName::authorization},
     {"connection", FieldName::connection},

@@ -22,6 +22,7 @@ std::string_view to_string(Method method);  // "GET", …; "DELETE" for remove
 /// The fields that this server looks at.
 enum class FieldName : std::uint8_t {
   accept,
+  accept_encoding,
   access_control_request_method,
   authorization,
   connection,

@@ -44,6 +44,7 @@ std::uint64_t size_of(const BodyPiece& piece) {
   struct Size {
     std::uint64_t operator()(const std::string& text) const { return text.size(); }
     std::uint64_t operator()(const MemorySlice& slice) const { return slice.size; }
+    std::uint64_t operator()(const StaticSlice& slice) const { return slice.bytes.size(); }
     std::uint64_t operator()(const FileSlice& slice) const { return slice.size; }
     std::uint64_t operator()(const RemoteSlice& slice) const { return slice.size; }
   };

@@ -22,6 +22,10 @@ struct MemorySlice {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
+/// Bytes that are part of the program.
+struct StaticSlice {
+  std::string_view bytes;
+};
 struct FileSlice {
   std::shared_ptr<const UniqueFd> file;  // shared: with the blob, and with whoever else sends it
   std::uint64_t offset = 0;
@@ -35,7 +39,7 @@ struct RemoteSlice {
   std::uint64_t size = 0;
   std::shared_ptr<BlobStream> stream{};  // once it has begun; shared: a piece can be copied
 };
-using BodyPiece = std::variant<std::string, MemorySlice, FileSlice, RemoteSlice>;
+using BodyPiece = std::variant<std::string, MemorySlice, StaticSlice, FileSlice, RemoteSlice>;
 std::uint64_t size_of(const BodyPiece& piece);
 /// All of a blob.
 BodyPiece piece_of(BlobSource source, std::uint64_t bytes);

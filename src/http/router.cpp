@@ -72,8 +72,14 @@ constexpr Route table[] = {
     {.method = get,
      .pattern = "/",
      .access = Access::open,
-     .name = "index",
-     .handle = show_index,
+     .name = "page",
+     .handle = show_page,
+     .blocks = false},
+    {.method = get,
+     .pattern = "/page/{name}",
+     .access = Access::open,
+     .name = "page_file",
+     .handle = get_page_file,
      .blocks = false},
 };
 

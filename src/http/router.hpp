@@ -86,6 +86,8 @@ Answer show_health(const Site& site, const Exchange& exchange);
 Answer show_readiness(const Site& site, const Exchange& exchange);
 Answer show_metrics(const Site& site, const Exchange& exchange);
 Answer show_openapi(const Site& site, const Exchange& exchange);
-Answer show_index(const Site& site, const Exchange& exchange);
+// page_routes.cpp
+Answer show_page(const Site& site, const Exchange& exchange);
+Answer get_page_file(const Site& site, const Exchange& exchange);
 
 }  // namespace calotype

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What operators and programs ask about the server itself.
-#include "base/json.hpp"
 #include "http/openapi.hpp"
 #include "http/router.hpp"
 
@@ -40,17 +39,6 @@ Answer show_openapi(const Site&, const Exchange&) {
   Response response = text_response(200, "application/json", std::string(openapi_document()));
   response.add("Cache-Control", "public, max-age=300");
   return response;
-}
-
-Answer show_index(const Site&, const Exchange&) {
-  return json_response(200, json::serialize(json::object{{"name", "calotype"},
-                                                         {"assets", "/v1/assets"},
-                                                         {"jobs", "/v1/jobs"},
-                                                         {"keys", "/v1/keys"},
-                                                         {"contract", "/openapi.json"},
-                                                         {"metrics", "/metrics"},
-                                                         {"health", "/healthz"},
-                                                         {"readiness", "/readyz"}}));
 }
 
 }  // namespace calotype

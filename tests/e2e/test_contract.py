@@ -150,7 +150,8 @@ def complaint(contract, operation, status, headers, body):
 
 def operations():
     """By name, so that each is a test of its own; the document itself comes from the server."""
-    return ["GET /", "GET /v/{id}/{variant}", "GET /i/{id}", "GET /asset/{id}/variant/{name}",
+    return ["GET /", "GET /page/{name}", "GET /v/{id}/{variant}", "GET /i/{id}",
+            "GET /asset/{id}/variant/{name}",
             "GET /iiif/3/{id}", "GET /iiif/3/{id}/info.json",
             "GET /iiif/3/{id}/{region}/{size}/{rotation}/{quality}",
             "GET /imgproxy/{signature}/{rest}", "GET /cloudinary/image/upload/{rest}",

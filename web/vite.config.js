@@ -5,6 +5,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "/",
+  // Packages are shared between clones; nothing is written beside them.
+  cacheDir: "dist/.vite",
   build: {
     outDir: process.env.CALOTYPE_PAGE_OUT ?? "dist",
     emptyOutDir: true,
