@@ -167,11 +167,11 @@ asio::awaitable<void> RedisClient::State::connect() {
       SSL_set_tlsext_host_name(connection->next_layer().native_handle(), url.host.c_str());
     const auto [error] = co_await connection->async_run(
         config, redis::logger{redis::logger::level::disabled}, asio::as_tuple(asio::deferred));
-    if (usable) log::warn("the connection to the shared cache ended", {{"error", error.message()}});
     connection->cancel(redis::operation::all);
     connection.reset();
-    set_usable(false);
     if (stopping) break;
+    if (usable) log::warn("the connection to the shared cache ended", {{"error", error.message()}});
+    set_usable(false);
     pause.expires_after(tick);
     co_await pause.async_wait(asio::as_tuple(asio::deferred));
   }
