@@ -11,6 +11,7 @@
 #include "catalog/open_catalog.hpp"
 #include "catalog/pg_connection.hpp"
 #include "catalog/sqlite_connection.hpp"
+#include "filled_listing.hpp"
 
 namespace calotype {
 
@@ -84,21 +85,24 @@ class Places {
           db->execute("INSERT INTO asset (asset_no, id, digest, bytes, state, purge_epoch, "
                       "purging, events, created_at, updated_at) VALUES ($1, $2, $3, 65536, "
                       "'METADATA_READY', 0, 0, 3, $4, $5)",
-                      {i + 1, id.text(), ByteSpan(digest.bytes), now, now}));
+                      {i + 1, id.text(), ByteSpan(digest.bytes), i, now}));
       must(
           db->execute("INSERT INTO media (asset_no, media_type, renderable, width, height, "
                       "orientation, bits_per_channel, channels, has_alpha, pages, color_space, "
                       "icc_profile, placeholder, metadata_json) VALUES ($1, 'image/jpeg', 1, 4000, "
                       "3000, 1, 8, 3, 0, 1, 'srgb', 'sRGB', '3OcRJYB4d3h/iIeHeEh3eIhw+j3A', $2)",
                       {i + 1, metadata()}));
-      must(db->execute("INSERT INTO upload VALUES ($1, $2, 'photo.jpg', 'ci', '[]', $3)",
-                       {i + 1, new_id(now), now}));
+      must(
+          db->execute("INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at) "
+                      "VALUES ($1, $2, 'photo.jpg', 'ci', '[]', $3)",
+                      {i + 1, new_id(now), now}));
       for (int seq = 1; seq <= 3; ++seq)
         must(
             db->execute("INSERT INTO event VALUES ($1, $2, 'DEDUP_CHECK', 'METADATA_READY', "
                         "'inspection succeeded', $3)",
                         {i + 1, seq, now}));
     }
+    must(db->script(listing_of_filled(assets)));
     must(db->script("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
@@ -111,8 +115,8 @@ class Places {
           "updated_at) VALUES ";
       for (std::size_t i = first; i < std::min(first + rows_at_once, assets); ++i) {
         const Digest digest = digest_of("filled", i);
-        sql += std::format("{}('{}', '\\x{}', 65536, 'METADATA_READY', 0, 0, 3, 0, 0)",
-                           i == first ? "" : ",", AssetId::of(digest).text(), digest.hex());
+        sql += std::format("{}('{}', '\\x{}', 65536, 'METADATA_READY', 0, 0, 3, {}, 0)",
+                           i == first ? "" : ",", AssetId::of(digest).text(), digest.hex(), i);
       }
       must(db.script(sql));
     }
@@ -125,6 +129,7 @@ class Places {
         "INSERT INTO event SELECT asset_no, seq, 'DEDUP_CHECK', 'METADATA_READY', "
         "'inspection succeeded', 0 FROM asset, generate_series(1, 3) seq",
         metadata())));
+    must(db.script(listing_of_filled(assets)));
     // As autovacuum would before long, and in the middle of a measurement.
     must(db.script("VACUUM (ANALYZE, FREEZE)"));
     must(db.script("CHECKPOINT"));

@@ -5,6 +5,8 @@
 #include <format>
 #include <utility>
 
+#include "catalog/sql_listing.hpp"
+
 namespace calotype {
 namespace {
 
@@ -183,6 +185,63 @@ CREATE TABLE upkeep (
 ) {keyed_table};
 )sql";
 
+constexpr std::string_view library_schema = R"sql(
+ALTER TABLE upload ADD COLUMN collection {text} NOT NULL DEFAULT '';
+ALTER TABLE upload ADD COLUMN fields {text} NOT NULL DEFAULT '';
+
+-- What assets are listed by (sql_listing.hpp); a row for each that is not DELETED. By its key, and
+-- not by a rowid, because SQLite goes to a key within equal values of an index, and not to a rowid.
+CREATE TABLE listing (
+  asset_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
+  created_at {integer} NOT NULL,
+  taken_at {integer} NOT NULL,
+  bytes {integer} NOT NULL,
+  width {integer} NOT NULL,
+  height {integer} NOT NULL,
+  name {text} NOT NULL
+) {keyed_table};
+CREATE INDEX listing_created ON listing (created_at, asset_no);
+CREATE INDEX listing_taken ON listing (taken_at, asset_no);
+CREATE INDEX listing_bytes ON listing (bytes, asset_no);
+CREATE INDEX listing_name ON listing (name, asset_no);
+CREATE INDEX listing_width ON listing (width, asset_no) WHERE width > 0;
+CREATE INDEX listing_height ON listing (height, asset_no) WHERE height > 0;
+
+-- The words that they are found by, each in the order of creation. No foreign key: these are most
+-- of the rows that an upload writes, and only the steps of sql_listing.hpp write them.
+CREATE TABLE label (
+  kind {text} NOT NULL,
+  value {text} NOT NULL,
+  created_at {integer} NOT NULL,
+  asset_no {integer} NOT NULL,
+  PRIMARY KEY (kind, value, created_at, asset_no)
+) {keyed_table};
+CREATE INDEX label_asset ON label (asset_no, kind, value);
+
+DROP INDEX asset_failed;
+CREATE INDEX asset_state ON asset (state, created_at, asset_no);
+
+-- What was taken down, with the variants that were stored then. While the row of an asset stands
+-- here, its bytes are kept out.
+CREATE TABLE takedown (
+  id {text} NOT NULL PRIMARY KEY,
+  reason {text} NOT NULL,
+  taken_by {text} NOT NULL,
+  created_at {integer} NOT NULL
+) {keyed_table};
+CREATE TABLE takedown_asset (
+  takedown_id {text} NOT NULL REFERENCES takedown (id),
+  asset_id {text} NOT NULL,
+  digest {bytes} NOT NULL CHECK (length(digest) = 32),
+  variants {text} NOT NULL,
+  PRIMARY KEY (takedown_id, asset_id)
+) {keyed_table};
+CREATE INDEX takedown_bar ON takedown_asset (asset_id);
+
+-- What is there already has to be listed; see list_what_is_there.
+INSERT INTO upkeep (name, position) VALUES ('listing', 0);
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
@@ -190,6 +249,7 @@ constexpr std::array migrations = {
     Migration{"focal points, gain maps", picture_schema},
     Migration{"a secret that servers share", secret_schema},
     Migration{"quarantine, sums of chunks", integrity_schema},
+    Migration{"listings, labels, collections, takedowns", library_schema},
 };
 
 constexpr std::string_view ledger = R"sql(
@@ -251,7 +311,7 @@ Result<void> migrate(Database& database, Timestamp now, int version) {
   // Two programs that open a new catalog take turns: by the lock, or because a write has the
   // database to itself.
   while (more) TRY_VOID(database.write(Durability::durable, next));
-  return {};
+  return version == schema_version() ? list_what_is_there(database) : Result<void>{};
 }
 
 }  // namespace calotype

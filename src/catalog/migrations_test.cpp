@@ -4,6 +4,7 @@
 #include "catalog/migrations.hpp"
 
 #include "catalog/catalog_fixture.hpp"
+#include "catalog/library_catalog.hpp"
 #include "catalog/pg_database.hpp"
 #include "catalog/sqlite_database.hpp"
 
@@ -66,8 +67,8 @@ Result<void> fill_first_version(Connection& db, Timestamp at) {
                  "bits_per_channel, channels, has_alpha, pages, color_space, icc_profile, "
                  "placeholder, proof_key, proof_bytes, proof_width, proof_height, metadata_json) "
                  "SELECT asset_no, 'image/jpeg', 1, 4000, 3000, 6, 8, 3, 0, 1, 'srgb', '', 'AQID', "
-                 "'proofs/old', 5, 640, 480, '{}' FROM asset WHERE id = $1",
-                 {ready}));
+                 "'proofs/old', 5, 640, 480, $2 FROM asset WHERE id = $1",
+                 {ready, R"({"exif":{"Image":{"Make":"Canon","Model":"Canon EOS 5D"}}})"}));
   TRY_VOID(
       db.execute("INSERT INTO variant (asset_no, recipe, version, fence, lease_until, blob_key, "
                  "digest, bytes, width, height, media_type, created_at, last_access_at) "
@@ -118,6 +119,17 @@ TEST_P(Migrations, EverythingOfAnOlderCatalogIsThereAndGoesOn) {
   EXPECT_EQ(catalog->garbage(10).value(), std::vector<std::string>{"proofs/gone"});
   EXPECT_EQ(catalog->find_key(Sha256::of(as_bytes("secret"))).value()->name, "old");
   EXPECT_EQ(catalog->list_assets({}, "", 10).value().rows.size(), 3U);
+  EXPECT_EQ(catalog->uploads_of(id_of("ready"))->front().fields_json, "");
+  for (const AssetQuery& query :
+       {AssetQuery{.tag = "x"}, AssetQuery{.name = "A"}, AssetQuery{.type = "image/jpeg"},
+        AssetQuery{.camera = "canon eos 5d"}, AssetQuery{.width = {.from = 4'000}},
+        AssetQuery{.states = {AssetState::variants_ready}}}) {
+    const auto listed = catalog->library().list(query, "", 10).value().rows;
+    ASSERT_EQ(listed.size(), 1U);
+    EXPECT_EQ(listed[0].asset.id, id_of("ready"));
+    EXPECT_EQ(listed[0].uploads.size(), 2U);
+  }
+  EXPECT_EQ(catalog->library().list({}, "", 10).value().rows.size(), 3U);
 
   const auto inspect = catalog->claim_jobs(Lane::metadata, 9, 60s).value();
   ASSERT_EQ(inspect.size(), 1U);

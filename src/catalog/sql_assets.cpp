@@ -3,6 +3,7 @@
 #include <format>
 
 #include "catalog/sql_catalog.hpp"
+#include "catalog/sql_listing.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -128,6 +129,7 @@ Result<void> SqlCatalog::finish_inspection(const JobLease& lease, const AssetId&
     TRY_VOID(require_lease(tx, lease));
     TRY_VOID(remove_media(tx, head->no));
     TRY_VOID(add_media(tx, head->no, media, proof));
+    TRY_VOID(list_media(tx.db, head->no, media));
     TRY_VOID(move_asset(tx, *head, AssetState::metadata_ready));
     return remove_job(tx, lease.job_id);
   });

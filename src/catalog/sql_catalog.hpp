@@ -115,6 +115,19 @@ class SqlCatalog final : public Catalog,
   Result<std::int64_t> verify_position() override;
   Result<void> set_verify_position(std::int64_t position) override;
 
+  Result<Page<ListedAsset>> list(const AssetQuery& query, std::string_view cursor,
+                                 std::size_t limit) override;
+  Result<LibrarySummary> summarize() override;
+  Result<Outcomes> delete_assets(std::span<const AssetId> ids,
+                                 std::chrono::milliseconds purge_after) override;
+  Result<Outcomes> retag(std::span<const AssetId> ids, const Retagging& change) override;
+  Result<TakedownRow> take_down(const NewTakedown& order,
+                                std::chrono::milliseconds purge_after) override;
+  Result<std::optional<TakedownRow>> find_takedown(std::string_view id) override;
+  Result<Page<TakedownRow>> list_takedowns(std::string_view cursor, std::size_t limit) override;
+  Result<bool> lift_takedown(std::string_view id) override;
+  Result<void> require_not_barred(const AssetId& id) override;
+
   Result<void> check() override;
   bool is_shared() const override { return sharing_ == Sharing::shared; }
   void on_change(std::function<void(const CatalogChange&)> hear) override;
@@ -178,6 +191,9 @@ class SqlCatalog final : public Catalog,
   };
   Result<std::optional<FirstDue>> first_due(Lane lane);
   Result<void> bury_lost(std::string_view id);
+
+  using AssetStep = std::function<Result<void>(Transaction&, const AssetId&)>;
+  Result<Outcomes> change_each(std::span<const AssetId> ids, const AssetStep& step);
 
   void wake(Lane lane);
   void tell(const CatalogChange& change);

@@ -145,10 +145,14 @@ Result<UploadRow> read_upload(const Row& row) {
                    .file_name = {},
                    .uploader = {},
                    .tags = {},
+                   .collection = {},
+                   .fields_json = {},
                    .created_at = {}};
   upload.file_name = columns.text();
   upload.uploader = columns.text();
   TRY(upload.tags, parse_column(columns.view()));
+  upload.collection = columns.text();
+  upload.fields_json = columns.text();
   upload.created_at = columns.time();
   return upload;
 }

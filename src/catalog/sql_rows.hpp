@@ -36,7 +36,7 @@ inline constexpr std::string_view job_columns =
 Result<Job> read_job(const Row& row);
 
 inline constexpr std::string_view upload_columns =
-    "a.id, u.id, u.file_name, u.uploader, u.tags, u.created_at";
+    "a.id, u.id, u.file_name, u.uploader, u.tags, u.collection, u.fields, u.created_at";
 Result<UploadRow> read_upload(const Row& row);
 
 inline constexpr std::string_view event_columns =

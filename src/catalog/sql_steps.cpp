@@ -4,6 +4,7 @@
 #include <format>
 
 #include "base/ids.hpp"
+#include "catalog/sql_listing.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -56,6 +57,24 @@ Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold) {
   if (!head || head->state == AssetState::deleted)
     return fail(ErrorCode::asset_not_found, std::format("No asset is {}.", id.text()));
   return *head;
+}
+
+Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after) {
+  const AssetId id = AssetId::of(head.digest);
+  TRY_VOID(move_asset(tx, head, AssetState::deleted));
+  TRY_VOID(tx.db.execute("DELETE FROM upload WHERE asset_no = $1", {head.no}));
+  TRY_VOID(end_listing(tx.db, head.no));
+  TRY_VOID(remove_media(tx, head.no));
+  TRY_VOID(
+      tx.db.execute("INSERT INTO garbage (blob_key) SELECT blob_key FROM variant "
+                    "WHERE asset_no = $1 AND blob_key IS NOT NULL ON CONFLICT DO NOTHING",
+                    {head.no}));
+  TRY_VOID(tx.db.execute("DELETE FROM variant WHERE asset_no = $1", {head.no}));
+  TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
+  TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
+                   tx.now + purge_after));
+  tx.changes.push_back({.what = CatalogChange::What::asset_deleted, .asset = id});
+  return {};
 }
 
 Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const Error* failure) {

@@ -39,6 +39,11 @@ Result<std::optional<AssetHead>> hold_head(Transaction& tx, const AssetId& id, H
 /// asset_not_found where there is none, or it is DELETED.
 Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold);
 
+/// The end of an asset that is held for update, with all its uploads: DELETED and in no listing,
+/// its proof and variants are garbage, and an expire job runs after `purge_after`. Told to
+/// everybody.
+Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after);
+
 /// One conditional UPDATE, and its event with the table's reason and `detail` after it. `failure`
 /// is stored with METADATA_FAILED. illegal_transition where the table has no such step, or the
 /// asset is not in head.state any more.

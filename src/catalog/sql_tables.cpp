@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "asset/state.hpp"
+#include "catalog/id_batches.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -50,7 +51,19 @@ constexpr std::array upload_cells = {TableColumn{"asset_no"},
                                      TableColumn{"file_name", CellType::text},
                                      TableColumn{"uploader", CellType::text},
                                      TableColumn{"tags", CellType::text},
-                                     TableColumn{"created_at"}};
+                                     TableColumn{"created_at"},
+                                     TableColumn{"collection", CellType::text},
+                                     TableColumn{"fields", CellType::text}};
+constexpr std::array listing_cells = {TableColumn{"asset_no"},
+                                      TableColumn{"created_at"},
+                                      TableColumn{"taken_at"},
+                                      TableColumn{"bytes"},
+                                      TableColumn{"width"},
+                                      TableColumn{"height"},
+                                      TableColumn{"name", CellType::text}};
+constexpr std::array label_cells = {TableColumn{"kind", CellType::text},
+                                    TableColumn{"value", CellType::text}, TableColumn{"created_at"},
+                                    TableColumn{"asset_no"}};
 constexpr std::array event_cells = {TableColumn{"asset_no"},
                                     TableColumn{"seq"},
                                     TableColumn{"from_state", CellType::text},
@@ -97,13 +110,29 @@ constexpr std::array quarantine_cells = {
     TableColumn{"reason", CellType::text}, TableColumn{"found_at"}};
 constexpr std::array upkeep_cells = {TableColumn{"name", CellType::text}, TableColumn{"position"}};
 
+constexpr std::array takedown_cells = {
+    TableColumn{"id", CellType::text}, TableColumn{"reason", CellType::text},
+    TableColumn{"taken_by", CellType::text}, TableColumn{"created_at"}};
+constexpr std::array takedown_asset_cells = {
+    TableColumn{"takedown_id", CellType::text}, TableColumn{"asset_id", CellType::text},
+    TableColumn{"digest", CellType::bytes}, TableColumn{"variants", CellType::text}};
+
 constexpr std::array shapes = {
-    TableShape{"asset", asset_cells},           TableShape{"media", media_cells},
-    TableShape{"upload", upload_cells, 2},      TableShape{"event", event_cells, 2},
-    TableShape{"variant", variant_cells, 3},    TableShape{"job", job_cells},
-    TableShape{"garbage", garbage_cells},       TableShape{"api_key", api_key_cells},
-    TableShape{"chunk_sums", chunk_sums_cells}, TableShape{"quarantine", quarantine_cells},
+    TableShape{"asset", asset_cells},
+    TableShape{"media", media_cells},
+    TableShape{"upload", upload_cells, 2},
+    TableShape{"event", event_cells, 2},
+    TableShape{"variant", variant_cells, 3},
+    TableShape{"job", job_cells},
+    TableShape{"garbage", garbage_cells},
+    TableShape{"api_key", api_key_cells},
+    TableShape{"chunk_sums", chunk_sums_cells},
+    TableShape{"quarantine", quarantine_cells},
     TableShape{"upkeep", upkeep_cells},
+    TableShape{"listing", listing_cells},
+    TableShape{"label", label_cells, 4},
+    TableShape{"takedown", takedown_cells},
+    TableShape{"takedown_asset", takedown_asset_cells, 2},
 };
 
 constexpr auto names = [] {
@@ -133,14 +162,6 @@ const Cell& cell_of(const TableShape& shape, const Cells& row, std::string_view 
   const auto found = std::ranges::find(shape.columns, column, &TableColumn::name);
   require(found != shape.columns.end(), "a column of the list");
   return row[static_cast<std::size_t>(found - shape.columns.begin())];
-}
-
-/// "$1, $2, $3"
-std::string placeholders(std::size_t first, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i)
-    text += std::format("{}${}", i == 0 ? "" : ", ", first + i);
-  return text;
 }
 
 Value value_of(const Cell& cell) {

@@ -5,7 +5,9 @@
 #include "base/ids.hpp"
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_integrity.hpp"
+#include "catalog/sql_listing.hpp"
 #include "catalog/sql_rows.hpp"
+#include "catalog/sql_takedowns.hpp"
 
 namespace calotype {
 namespace {
@@ -20,10 +22,13 @@ Result<AssetRow> load_asset(Connection& db, const AssetId& id) {
 
 Result<std::string> add_upload(Transaction& tx, std::int64_t asset_no, const NewUpload& upload) {
   std::string id = new_id(tx.now);
-  TRY_VOID(tx.db.execute(
-      "INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at) "
-      "VALUES ($1, $2, $3, $4, $5, $6)",
-      {asset_no, id, upload.file_name, upload.uploader, to_column(upload.tags), tx.now}));
+  TRY_VOID(
+      tx.db.execute("INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at, "
+                    "collection, fields) "
+                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    {asset_no, id, upload.file_name, upload.uploader, to_column(upload.tags),
+                     tx.now, upload.collection, upload.fields_json}));
+  TRY_VOID(list_upload(tx.db, asset_no, upload));
   return id;
 }
 
@@ -55,6 +60,16 @@ Result<void> bring_back(Transaction& tx, AssetHead& head, const AssetId& id) {
   return add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now);
 }
 
+/// A takedown came between its publishing and its record: the bytes go as any that nobody owns.
+std::unexpected<Error> refuse_published(Transaction& tx, const AssetId& id) {
+  if (auto job =
+          add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(), tx.now);
+      !job)
+    return std::unexpected(std::move(job).error());
+  tx.commit_anyway = true;
+  return is_kept_out();
+}
+
 Result<std::optional<std::int64_t>> insert_asset(Transaction& tx, const AssetId& id,
                                                  const Digest& digest, std::uint64_t bytes,
                                                  AssetState state) {
@@ -74,12 +89,12 @@ Result<Presence> SqlCatalog::presence(const Digest& digest) {
     TRY(const auto head, find_head(db, AssetId::of(digest)));
     if (!head) return Presence{};
     require_same_content(*head, digest);
-    bool stored = head->state != AssetState::deleted;
-    if (stored) {
-      TRY(const bool is_damaged, holds_quarantined(db, original_key(digest)));
-      stored = !is_damaged;
+    if (head->state == AssetState::deleted) {
+      TRY(const bool is_barred, holds_bar(db, AssetId::of(digest)));
+      return is_barred ? Result<Presence>(is_kept_out()) : Presence{false, head->purge_epoch};
     }
-    return Presence{stored, head->purge_epoch};
+    TRY(const bool is_damaged, holds_quarantined(db, original_key(digest)));
+    return Presence{!is_damaged, head->purge_epoch};
   });
 }
 
@@ -88,7 +103,11 @@ Result<std::optional<Recorded>> SqlCatalog::record_existing(const NewUpload& upl
   return write(Durability::durable, [&](Transaction& tx) -> Outcome {
     const AssetId id = AssetId::of(upload.digest);
     TRY(const auto head, hold_head(tx, id, Hold::share));
-    if (!head || head->state == AssetState::deleted) return std::nullopt;
+    if (!head) return std::nullopt;
+    if (head->state == AssetState::deleted) {
+      TRY(const bool is_barred, holds_bar(tx.db, id));
+      return is_barred ? Outcome(is_kept_out()) : Outcome(std::nullopt);
+    }
     require_same_content(*head, upload.digest);
     TRY(const bool is_damaged, holds_quarantined(tx.db, original_key(upload.digest)));
     if (is_damaged) return std::nullopt;
@@ -113,11 +132,14 @@ Result<std::optional<Recorded>> SqlCatalog::record_published(const NewUpload& up
       require_same_content(head, upload.digest);
       asset_no = head.no;
       if (head.state == AssetState::deleted) {
+        TRY(const bool is_barred, holds_bar(tx.db, id));
+        if (is_barred) return refuse_published(tx, id);
         if (head.purging || head.purge_epoch != purge_epoch) return std::nullopt;
         TRY_VOID(bring_back(tx, head, id));
         created = true;
       }
     }
+    if (created) TRY_VOID(begin_listing(tx.db, asset_no, upload.file_name));
     TRY(auto upload_id, add_upload(tx, asset_no, upload));
     TRY(auto asset, load_asset(tx.db, id));
     return Recorded{std::move(asset), std::move(upload_id), created};
@@ -136,21 +158,12 @@ Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view uplo
                     std::format("The asset has no upload {}.", upload_id));
       TRY(const auto left, query_one(tx.db, "SELECT 1 FROM upload WHERE asset_no = $1 LIMIT 1",
                                      {head.no}, read_integer));
-      if (left) return false;
-    } else {
-      TRY_VOID(tx.db.execute("DELETE FROM upload WHERE asset_no = $1", {head.no}));
+      if (left) {
+        TRY_VOID(list_anew(tx.db, head.no));
+        return false;
+      }
     }
-    TRY_VOID(move_asset(tx, head, AssetState::deleted));
-    TRY_VOID(remove_media(tx, head.no));
-    TRY_VOID(
-        tx.db.execute("INSERT INTO garbage (blob_key) SELECT blob_key FROM variant "
-                      "WHERE asset_no = $1 AND blob_key IS NOT NULL ON CONFLICT DO NOTHING",
-                      {head.no}));
-    TRY_VOID(tx.db.execute("DELETE FROM variant WHERE asset_no = $1", {head.no}));
-    TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
-    TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
-                     tx.now + purge_after));
-    tx.changes.push_back({.what = CatalogChange::What::asset_deleted, .asset = id});
+    TRY_VOID(delete_asset(tx, head, purge_after));
     return true;
   });
 }

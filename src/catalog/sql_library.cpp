@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listings. A page is found in one of two ways: by walking along its order and asking of each asset
+// whether it passes, which is quick where many do; or by taking all that pass the filter which the
+// fewest pass, which is quick where they are few. Which is the case nobody knows beforehand, so
+// both are tried with growing effort, and whichever is through first has found the page.
+#include <array>
+#include <format>
+#include <unordered_map>
+
+#include "catalog/id_batches.hpp"
+#include "catalog/labels.hpp"
+#include "catalog/listing_query.hpp"
+#include "catalog/sql_catalog.hpp"
+#include "catalog/sql_rows.hpp"
+
+namespace calotype {
+namespace {
+
+constexpr std::size_t walked_at_once = 512;
+constexpr std::size_t names_max = 10'000;
+
+struct Effort {
+  std::size_t candidates;  // all that pass a filter, if they are no more than that
+  std::size_t walked;      // places along the order
+};
+constexpr std::array efforts = {Effort{128, 1'024}, Effort{2'048, 8'192}, Effort{16'384, 32'768}};
+
+struct Found {
+  ListingPlaces places;
+  ListingPlace at;  // everything up to here was looked at
+  bool has_ended = false;
+};
+
+/// The places of a walk that pass, in the walk's order.
+Result<ListingPlaces> passing_places(Connection& db, const ListingQuery& query,
+                                     const ListingPlaces& walked) {
+  std::vector<std::int64_t> asset_nos;
+  for (const ListingPlace& place : walked) asset_nos.push_back(place.asset_no);
+  TRY(ListingPlaces passing, query.passing(db, asset_nos));
+  std::ranges::sort(passing, [&](const ListingPlace& a, const ListingPlace& b) {
+    return query.comes_behind(b, a);
+  });
+  return passing;
+}
+
+/// Until `wanted` are found, `most` were looked at, or the order ends.
+Result<void> walk_on(Connection& db, const ListingQuery& query, std::size_t wanted,
+                     std::size_t most, Found& found) {
+  for (std::size_t walked = 0; walked < most && !found.has_ended;) {
+    const std::size_t lacking = wanted - found.places.size();
+    if (lacking == 0) return {};
+    const std::size_t together = query.is_exact() ? lacking : walked_at_once;
+    TRY(ListingPlaces places, query.walk(db, found.at, together));
+    walked += places.size();
+    found.has_ended = places.size() < together;
+    if (!places.empty()) found.at = places.back();
+    if (!query.is_exact()) {
+      TRY(places, passing_places(db, query, places));
+    }
+    places.resize(std::min(places.size(), lacking));
+    std::ranges::move(places, std::back_inserter(found.places));
+  }
+  return {};
+}
+
+/// Adds those of all candidates that pass and were not looked at, which ends the search.
+Result<void> take_candidates(Connection& db, const ListingQuery& query,
+                             std::span<const std::int64_t> candidates, Found& found) {
+  TRY(ListingPlaces places, query.passing(db, candidates));
+  std::erase_if(places,
+                [&](const ListingPlace& place) { return !query.comes_behind(place, found.at); });
+  std::ranges::sort(places, [&](const ListingPlace& a, const ListingPlace& b) {
+    return query.comes_behind(b, a);
+  });
+  std::ranges::move(places, std::back_inserter(found.places));
+  found.has_ended = true;
+  return {};
+}
+
+Result<Found> find_places(Connection& db, const ListingQuery& query, const ListingPlace& at,
+                          std::size_t wanted) {
+  Found found{.places = {}, .at = at};
+  for (const Effort& effort : efforts) {
+    if (!query.is_exact()) {
+      TRY(const auto candidates, query.candidates(db, effort.candidates));
+      if (candidates) {
+        TRY_VOID(take_candidates(db, query, *candidates, found));
+        return found;
+      }
+    }
+    TRY_VOID(walk_on(db, query, wanted, effort.walked, found));
+    if (found.has_ended || found.places.size() == wanted) return found;
+  }
+  return found;
+}
+
+Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingPlaces& places) {
+  std::vector<std::int64_t> asset_nos;
+  std::unordered_map<std::int64_t, ListedAsset> loaded;
+  std::unordered_map<std::string, std::vector<UploadRow>> uploads;
+  for (const ListingPlace& place : places) asset_nos.push_back(place.asset_no);
+  TRY_VOID(for_each_batch(asset_nos, [&](const std::vector<Value>& batch) -> Result<void> {
+    const std::string list = placeholders(1, batch.size());
+    TRY(auto assets, query_all(db,
+                               std::format("SELECT {} FROM {} WHERE a.asset_no IN ({})",
+                                           asset_columns, asset_source, list),
+                               Values(batch), read_numbered_asset));
+    for (NumberedAsset& asset : assets)
+      loaded.emplace(asset.no, ListedAsset{.asset = std::move(asset.row), .uploads = {}});
+    TRY(auto rows, query_all(db,
+                             std::format("SELECT {} FROM upload u JOIN asset a USING (asset_no) "
+                                         "WHERE u.asset_no IN ({}) ORDER BY u.id",
+                                         upload_columns, list),
+                             Values(batch), read_upload));
+    for (UploadRow& row : rows) uploads[row.asset_id.text()].push_back(std::move(row));
+    return {};
+  }));
+  std::vector<ListedAsset> listed;
+  for (const std::int64_t asset_no : asset_nos) {
+    const auto place = loaded.find(asset_no);
+    // Another transaction may have deleted it since it was found.
+    if (place == loaded.end() || place->second.asset.state == AssetState::deleted) continue;
+    ListedAsset& asset = place->second;
+    asset.uploads = std::move(uploads[asset.asset.id.text()]);
+    listed.push_back(std::move(asset));
+  }
+  return listed;
+}
+
+Result<std::vector<NameCount>> count_names(Connection& db, std::string_view kind) {
+  return query_all(db,
+                   "SELECT value, COUNT(*) FROM label WHERE kind = $1 GROUP BY value "
+                   "ORDER BY value LIMIT $2",
+                   {kind, names_max}, [](const Row& row) -> Result<NameCount> {
+                     Columns columns(row);
+                     NameCount count{.name = columns.text()};
+                     count.count = columns.integer<std::uint64_t>();
+                     return count;
+                   });
+}
+
+}  // namespace
+
+Result<Page<ListedAsset>> SqlCatalog::list(const AssetQuery& asked, std::string_view cursor,
+                                           std::size_t limit) {
+  TRY(const ListingQuery query, ListingQuery::make(asked));
+  TRY(const ListingPlace at, query.parse_cursor(cursor));
+  if (query.finds_nothing()) return Page<ListedAsset>{};
+  return read_lagging([&](Connection& db) -> Result<Page<ListedAsset>> {
+    TRY(Found found, find_places(db, query, at, limit + 1));
+    Page<ListedAsset> page;
+    if (found.places.size() > limit) {
+      found.places.resize(limit);
+      page.next = query.cursor_at(found.places.back());
+    } else if (!found.has_ended) {
+      page.next = query.cursor_at(found.at);
+    }
+    TRY(page.rows, load_listed(db, found.places));
+    return page;
+  });
+}
+
+Result<LibrarySummary> SqlCatalog::summarize() {
+  return read_lagging([](Connection& db) -> Result<LibrarySummary> {
+    LibrarySummary summary;
+    TRY(summary.collections, count_names(db, label_kind::collection));
+    TRY(summary.tags, count_names(db, label_kind::tag));
+    TRY(summary.cameras, count_names(db, label_kind::camera));
+    TRY(summary.types, count_names(db, label_kind::type));
+    return summary;
+  });
+}
+
+}  // namespace calotype
