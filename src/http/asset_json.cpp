@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <format>
 
+#include "asset/photo_facts.hpp"
+#include "catalog/library_catalog.hpp"
 #include "http/dialects/percent.hpp"
 #include "http/dialects/variant_path.hpp"
 #include "http/query.hpp"
@@ -29,17 +31,33 @@ bool is_ready(const AssetRow& asset) {
   return asset.state == AssetState::metadata_ready || asset.state == AssetState::variants_ready;
 }
 
+json::object object_of(const std::string& text) {
+  auto parsed = parse_json(text);
+  return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object{};
+}
+
 json::object upload_json(const UploadRow& upload) {
   return {{"id", upload.id},
           {"file_name", upload.file_name},
           {"uploader", upload.uploader},
           {"tags", strings_json(upload.tags)},
+          {"collection", upload.collection},
+          {"fields", upload.fields_json.empty() ? json::object{} : object_of(upload.fields_json)},
           {"created_at", to_rfc3339(upload.created_at)}};
 }
 
-json::value metadata_json(const std::string& text) {
-  auto parsed = parse_json(text);
-  return parsed ? *std::move(parsed) : json::value(json::object{});
+/// What an asset has of its uploads: the oldest one's name, the first collection, all tags.
+void add_upload_words(json::object& object, const std::vector<UploadRow>& uploads) {
+  std::string collection;
+  std::vector<std::string> tags;
+  for (const UploadRow& upload : uploads) {
+    if (collection.empty()) collection = upload.collection;
+    for (const std::string& tag : upload.tags)
+      if (!std::ranges::contains(tags, tag)) tags.push_back(tag);
+  }
+  object["file_name"] = uploads.empty() ? std::string{} : uploads.front().file_name;
+  object["collection"] = collection;
+  object["tags"] = strings_json(tags);
 }
 
 void add_media(json::object& object, const MediaInfo& media) {
@@ -53,7 +71,11 @@ void add_media(json::object& object, const MediaInfo& media) {
   object["pages"] = media.pages;
   object["color_space"] = media.color_space;
   object["icc_profile"] = media.icc_profile;
-  object["metadata"] = metadata_json(media.metadata_json);
+  object["metadata"] = object_of(media.metadata_json);
+  const PhotoFacts facts = photo_facts(media.metadata_json);
+  object["taken_at"] = nullptr;
+  if (facts.taken_at) object["taken_at"] = to_rfc3339(*facts.taken_at);
+  object["camera"] = text_or_null(camera_name(facts));
   object["placeholder"] = media.placeholder;
 }
 
@@ -107,6 +129,12 @@ Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool de
   return *std::move(asset);
 }
 
+Result<void> require_not_barred(const Site& site, std::string_view argument) {
+  const auto content = parse_content_argument(argument);
+  return content ? site.services.catalog.library().require_not_barred(AssetId::of(*content))
+                 : Result<void>{};
+}
+
 Result<void> require_sound(const Site& site, const AssetRow& asset) {
   TRY(const bool is_quarantined,
       site.services.catalog.integrity().is_quarantined(BlobKey::original(asset.digest).text()));
@@ -117,11 +145,17 @@ Result<void> require_sound(const Site& site, const AssetRow& asset) {
 
 Result<json::object> asset_json(const Site& site, const AssetRow& asset) {
   TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
+  return asset_json(site, asset, uploads);
+}
+
+Result<json::object> asset_json(const Site& site, const AssetRow& asset,
+                                const std::vector<UploadRow>& uploads) {
   TRY(auto urls, preset_urls(site, asset));
   json::object object{{"id", asset.id.text()},
                       {"sha256", asset.digest.hex()},
                       {"bytes", asset.bytes},
                       {"state", to_string(asset.state)}};
+  add_upload_words(object, uploads);
   if (is_ready(asset)) add_media(object, asset.media);
   object["focal_point"] = nullptr;
   if (const auto& point = asset.focal_point) object["focal_point"] = focal_point_json(*point);

@@ -12,6 +12,8 @@ namespace calotype {
 /// `{id}` of a path: an asset's id, or "sha256:" and 64 hex digits. asset_not_found for both what
 /// is malformed and what is not here.
 Result<AssetRow> find_asset(const Site& site, std::string_view argument, bool deleted_too = false);
+/// asset_barred where a takedown keeps the content out that the argument names by its hash.
+Result<void> require_not_barred(const Site& site, std::string_view argument);
 Result<AssetId> parse_asset_argument(std::string_view argument);
 /// Whether it begins with "sha256:", the colon plain or percent-encoded.
 bool names_content(std::string_view argument);
@@ -21,7 +23,11 @@ std::optional<Digest> parse_content_argument(std::string_view argument);
 /// asset_not_found where its original is quarantined: asked by its hash, it is not here.
 Result<void> require_sound(const Site& site, const AssetRow& asset);
 
-/// Asks the catalog for the asset's uploads and its variants, of which its URLs name the best.
+/// Asks the catalog for the asset's variants, of which its URLs name the best. Uploads: all it has,
+/// the oldest first.
+Result<json::object> asset_json(const Site& site, const AssetRow& asset,
+                                const std::vector<UploadRow>& uploads);
+/// Asks for its uploads too.
 Result<json::object> asset_json(const Site& site, const AssetRow& asset);
 json::object event_json(const EventRow& event);
 json::object quarantine_json(const QuarantineRow& row);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/assets: list, read, history, variants, bytes, delete.
-#include <format>
-
 #include "base/encoding.hpp"
 #include "http/asset_json.hpp"
+#include "http/asset_query.hpp"
 #include "http/content_disposition.hpp"
 #include "http/query.hpp"
 #include "http/representation.hpp"
@@ -17,26 +16,41 @@ Answer answer(Result<Response> result) {
   return *std::move(result);
 }
 
-Result<Response> list(const Site& site, const Exchange& exchange) {
-  TRY(const Query query, Query::parse(exchange.head.query()));
-  TRY_VOID(query.only({"cursor", "limit", "state", "order"}));
-  TRY(const PageRequest page, page_request(query));
-  AssetFilter filter;
-  if (const std::string* state = query.find("state")) {
-    filter.state = parse_asset_state(*state);
-    if (!filter.state)
-      return fail(ErrorCode::bad_request, std::format("There is no state “{}”.", *state));
-  }
-  if (const std::string* order = query.find("order"); order != nullptr && *order != "newest")
-    return fail(ErrorCode::bad_request, "The only order is “newest”.");
-  TRY(const auto found, site.services.catalog.list_assets(filter, page.cursor, page.limit));
+Response page_response(json::array assets, std::string_view next) {
+  return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
+                                                         {"next", text_or_null(next)}}));
+}
+
+/// What is deleted has no properties any more to be listed by.
+Result<Response> list_deleted(const Site& site, const Query& query, const PageRequest& page) {
+  TRY_VOID(query.only({"cursor", "limit", "state"}));
+  TRY(const auto found,
+      site.services.catalog.list_assets({.state = AssetState::deleted}, page.cursor, page.limit));
   json::array assets;
   for (const AssetRow& asset : found.rows) {
-    TRY(auto one, asset_json(site, asset));
+    TRY(auto one, asset_json(site, asset, {}));
     assets.push_back(std::move(one));
   }
-  return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
-                                                         {"next", text_or_null(found.next)}}));
+  return page_response(std::move(assets), found.next);
+}
+
+Result<Response> list(const Site& site, const Exchange& exchange) {
+  TRY(const Query query, Query::parse(exchange.head.query()));
+  TRY(const PageRequest page, page_request(query));
+  if (const std::string* state = query.find("state");
+      state != nullptr && *state == to_string(AssetState::deleted))
+    return list_deleted(site, query, page);
+  auto names = asset_query_names();
+  names.insert(names.end(), {"cursor", "limit"});
+  TRY_VOID(query.only(names));
+  TRY(const AssetQuery wanted, parse_asset_query(query));
+  TRY(const auto found, site.services.catalog.library().list(wanted, page.cursor, page.limit));
+  json::array assets;
+  for (const ListedAsset& listed : found.rows) {
+    TRY(auto one, asset_json(site, listed.asset, listed.uploads));
+    assets.push_back(std::move(one));
+  }
+  return page_response(std::move(assets), found.next);
 }
 
 Result<Response> show(const Site& site, const Exchange& exchange) {
@@ -51,6 +65,7 @@ Result<Response> show(const Site& site, const Exchange& exchange) {
 
 /// Content whose bytes are quarantined is not here: whoever has them shall send them.
 Result<Response> head_only(const Site& site, const Exchange& exchange) {
+  TRY_VOID(require_not_barred(site, exchange.arguments[0]));
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
   if (names_content(exchange.arguments[0])) TRY_VOID(require_sound(site, asset));
   Response response = json_response(200, {});
@@ -109,10 +124,7 @@ Result<Response> remove_uploads(const Site& site, std::string_view argument,
   TRY(const AssetRow asset, find_asset(site, argument));
   TRY(const bool deleted,
       site.services.catalog.delete_uploads(asset.id, upload, site.settings.purge_after));
-  if (deleted) {
-    site.services.deliver.forget(asset.id);
-    site.hot.erase(asset.id);
-  }
+  if (deleted) site.forget(asset.id);
   return Response{.status = 204, .fields = {}, .body = {}};
 }
 

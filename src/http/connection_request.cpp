@@ -125,7 +125,8 @@ Task<Response> Connection::run_route(const RouteMatch& match) {
     auto principal = co_await authorize(*scope);
     if (!principal) co_return problem_response(principal.error());
     exchange.principal = *std::move(principal);
-    const bool is_guarded = route.method == Method::remove || route.access == Access::admin;
+    const bool is_guarded =
+        route.method == Method::remove || route.deletes || route.access == Access::admin;
     if (is_guarded && !exchange.principal.keys_in_force &&
         !is_trusted_origin(site.settings.cors_origins, head_.first(FieldName::origin)))
       co_return problem_response(foreign_page());

@@ -132,6 +132,7 @@ Answer show_iiif_info(const Site& site, const Exchange& exchange) {
       accepted_weight(accept, "application/json") > accepted_weight(accept, "application/ld+json");
   Response fields;
   fields.add("Cache-Control", cache_an_hour);
+  fields.add("Cache-Tag", id->text());
   fields.add("Vary", "Accept");
   fields.add("Link", profile_link);
   return respond_with(

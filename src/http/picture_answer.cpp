@@ -23,6 +23,7 @@ Representation represent(const Picture& picture, bool varies, const PictureWish&
   fields.add("Cache-Control", wish.cache_control);
   fields.add("X-Cache", hit ? "HIT" : "MISS");
   fields.add("X-Content-Type-Options", "nosniff");
+  fields.add("Cache-Tag", picture.row.key.asset_id.text());
   if (varies) fields.add("Vary", "Accept");
   fields.fields += wish.fields;
   Representation representation{.media_type = picture.row.media_type,

@@ -56,7 +56,7 @@ std::vector<std::string> Query::all(std::string_view name) const {
   return values;
 }
 
-Result<void> Query::only(std::initializer_list<std::string_view> names) const {
+Result<void> Query::only(std::span<const std::string_view> names) const {
   for (const auto& [name, value] : pairs_) {
     if (std::ranges::contains(names, name)) continue;
     std::string allowed;

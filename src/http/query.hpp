@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,10 @@ class Query {
   const std::string* find(std::string_view name) const;
   std::vector<std::string> all(std::string_view name) const;
   /// bad_request, naming it, where a name is none of these.
-  Result<void> only(std::initializer_list<std::string_view> names) const;
+  Result<void> only(std::span<const std::string_view> names) const;
+  Result<void> only(std::initializer_list<std::string_view> names) const {
+    return only(std::span(names.begin(), names.size()));
+  }
   /// A whole number in the bounds, or the default; bad_request, naming it.
   Result<std::size_t> whole(std::string_view name, std::size_t otherwise, std::size_t min,
                             std::size_t max) const;

@@ -39,6 +39,17 @@ constexpr Route table[] = {
     {put, "/v1/assets/{id}/focal-point", Access::write, "set_focal_point", set_focal_point},
     {remove, "/v1/assets/{id}/focal-point", Access::write, "forget_focal_point",
      forget_focal_point},
+    {.method = post,
+     .pattern = "/v1/assets/bulk",
+     .access = Access::write,
+     .name = "bulk",
+     .handle = change_many,
+     .deletes = true},
+    {get, "/v1/library", Access::read, "library", show_library},
+    {post, "/v1/takedowns", Access::admin, "take_down", take_down},
+    {get, "/v1/takedowns", Access::admin, "takedowns", list_takedowns},
+    {get, "/v1/takedowns/{id}", Access::admin, "takedown", show_takedown},
+    {remove, "/v1/takedowns/{id}", Access::admin, "lift_takedown", lift_takedown},
     {get, "/v1/jobs", Access::admin, "jobs", list_jobs},
     {post, "/v1/jobs/{id}/retry", Access::admin, "retry_job", retry_job},
     {get, "/v1/keys", Access::admin, "keys", list_keys},
@@ -150,6 +161,11 @@ std::optional<Scope> needed_scope(const Route& route, std::string_view first_arg
       return names_content(first_argument) ? Scope::write : Scope::read;
   }
   return Scope::admin;
+}
+
+void Site::forget(const AssetId& id) const {
+  services.deliver.forget(id);
+  hot.erase(id);
 }
 
 std::string Site::public_url(std::string_view target) const {

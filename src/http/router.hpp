@@ -30,7 +30,8 @@ struct Route {
   Handler handle = nullptr;
   UploadHandler begin_upload = nullptr;  // instead: the body is streamed
   bool blocks = true;                    // false: answered on the I/O thread
-  bool operations = false;               // there too where nothing else is (a worker)
+  bool deletes = false;  // as DELETE does: not for pages of another origin where there are no keys
+  bool operations = false;  // there too where nothing else is (a worker)
 };
 
 std::span<const Route> routes();
@@ -56,6 +57,14 @@ Answer get_original(const Site& site, const Exchange& exchange);
 Answer delete_asset(const Site& site, const Exchange& exchange);
 Answer delete_upload(const Site& site, const Exchange& exchange);
 Answer retry_asset(const Site& site, const Exchange& exchange);
+// library_routes.cpp
+Answer show_library(const Site& site, const Exchange& exchange);
+Answer change_many(const Site& site, const Exchange& exchange);
+// takedown_routes.cpp
+Answer take_down(const Site& site, const Exchange& exchange);
+Answer list_takedowns(const Site& site, const Exchange& exchange);
+Answer show_takedown(const Site& site, const Exchange& exchange);
+Answer lift_takedown(const Site& site, const Exchange& exchange);
 // focal_point_routes.cpp
 Answer set_focal_point(const Site& site, const Exchange& exchange);
 Answer forget_focal_point(const Site& site, const Exchange& exchange);

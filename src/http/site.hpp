@@ -33,6 +33,8 @@ struct Site {
   const Health& health;
   const Possession& possession;
 
+  /// The asset was deleted through this server: nothing that is remembered of it is served.
+  void forget(const AssetId& id) const;
   /// A URL of ours as clients get it: signed where URLs have to be.
   std::string public_url(std::string_view target) const;
   /// /v/… of a preset; with the format `auto` where the preset leaves it to Accept.

@@ -13,46 +13,13 @@
 #include "http/multipart.hpp"
 #include "http/query.hpp"
 #include "http/router.hpp"
-#include "http/utf8_text.hpp"
+#include "http/upload_facts.hpp"
 
 namespace calotype {
 namespace {
 
 constexpr std::size_t field_bytes_max = 64 << 10;
-constexpr std::size_t tags_max = 100;
-constexpr std::size_t tag_bytes_max = 200;
 constexpr std::uint64_t form_bytes_max = 4 << 20;  // of a form beside its file
-
-Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
-  for (std::string& tag : split_list(to_utf8(list))) {
-    if (tag.size() > tag_bytes_max || tags.size() == tags_max)
-      return fail(ErrorCode::bad_request, std::format("An upload has at most {} tags of {} bytes.",
-                                                      tags_max, tag_bytes_max));
-    tags.push_back(std::move(tag));
-  }
-  return {};
-}
-
-Result<std::string> text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr) return std::string{};
-  if (!value->is_string()) return fail(ErrorCode::bad_request, std::format("{} is a text.", name));
-  return std::string(value->as_string());
-}
-
-Result<UploadFacts> facts_of(const json::object& object, const Principal& principal) {
-  UploadFacts facts{.file_name = {}, .uploader = principal.name, .tags = {}};
-  TRY(const std::string name, text_member(object, "file_name"));
-  facts.file_name = clean_relative_name(name);
-  const json::value* tags = object.if_contains("tags");
-  if (tags == nullptr) return facts;
-  if (!tags->is_array()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
-  for (const json::value& tag : tags->as_array()) {
-    if (!tag.is_string()) return fail(ErrorCode::bad_request, "tags is a list of texts.");
-    TRY_VOID(add_tags(facts.tags, std::string_view(tag.as_string())));
-  }
-  return facts;
-}
 
 class RawSink final : public UploadSink {
  public:
@@ -71,8 +38,9 @@ class RawSink final : public UploadSink {
   UploadFacts facts_;
 };
 
-/// A form with exactly one file; `tags` beside it, other fields are passed over. A file input that
-/// was left empty, which browsers send as a part without a name and without bytes, is no file.
+/// A form with exactly one file; tags, collection and fields beside it, others are passed over. A
+/// file input that was left empty, which browsers send as a part without a name and without bytes,
+/// is no file.
 class FormSink final : public UploadSink, private MultipartParser::Receiver {
  public:
   FormSink(const Site& site, Intake intake, UploadFacts facts, std::string_view boundary)
@@ -93,9 +61,8 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
   Result<void> part_begins(PartHead head) override {
     may_be_file_ = head.file_name.has_value() && head.file_name->empty();
     in_file_ = head.file_name.has_value() || head.name == "file";
-    in_tags_ = !in_file_ && head.name == "tags";
+    field_name_ = in_file_ ? std::string{} : head.name;
     field_.clear();
-    field_bytes_ = 0;
     if (!in_file_ || may_be_file_) return {};
     if (head.file_name) facts_.file_name = *head.file_name;
     return take_file();
@@ -110,17 +77,14 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
   Result<void> part_content(std::string_view bytes) override {
     if (std::exchange(may_be_file_, false)) TRY_VOID(take_file());
     if (in_file_) return intake_.write(as_bytes(bytes));
-    field_bytes_ += bytes.size();
-    if (field_bytes_ > field_bytes_max)
+    if (field_.size() + bytes.size() > field_bytes_max)
       return fail(ErrorCode::bad_request,
                   std::format("A field of the form is at most {} bytes.", field_bytes_max));
-    if (in_tags_) field_.append(bytes);
+    field_.append(bytes);
     return {};
   }
 
-  Result<void> part_ends() override {
-    return in_tags_ ? add_tags(facts_.tags, field_) : Result<void>{};
-  }
+  Result<void> part_ends() override { return take_fact(facts_, field_name_, field_); }
 
   const Site& site_;
   Intake intake_;
@@ -129,20 +93,16 @@ class FormSink final : public UploadSink, private MultipartParser::Receiver {
   bool has_file_ = false;
   bool in_file_ = false;
   bool may_be_file_ = false;  // without a name: one as soon as it has a byte
-  bool in_tags_ = false;
+  std::string field_name_;
   std::string field_;
-  std::size_t field_bytes_ = 0;
 };
 
 /// A JSON object that names a URL: what is there is brought in, as if the client had sent it. The
 /// URL's own credentials are refused, and what is in its query is shown to nobody.
 class UrlSink final : public UploadSink {
  public:
-  UrlSink(const Site& site, Intake intake, UploadFacts facts, Principal principal)
-      : site_(site),
-        intake_(std::move(intake)),
-        facts_(std::move(facts)),
-        principal_(std::move(principal)) {}
+  UrlSink(const Site& site, Intake intake, UploadFacts facts)
+      : site_(site), intake_(std::move(intake)), facts_(std::move(facts)) {}
 
   Result<void> write(ByteSpan chunk) override {
     if (body_.size() + chunk.size() > field_bytes_max)
@@ -182,17 +142,17 @@ class UrlSink final : public UploadSink {
                   "A body of application/json is an object with the URL of a file: {\"url\": "
                   "\"https://…\"}. A JSON file is sent as application/octet-stream or in a form.");
     const json::object& object = document->get_object();
-    static constexpr std::string_view known[] = {"url", "file_name", "tags", "sha256"};
+    static constexpr std::string_view known[] = {"url",        "file_name", "tags",
+                                                 "collection", "fields",    "sha256"};
     for (const auto& member : object)
       if (std::ranges::find(known, std::string_view(member.key())) == std::end(known))
         return fail(ErrorCode::bad_request,
-                    std::format("There is no member “{}”; there are url, file_name, tags, sha256.",
+                    std::format("There is no member “{}”; there are url, file_name, tags, "
+                                "collection, fields, sha256.",
                                 std::string_view(member.key()).substr(0, 80)));
     TRY(const std::string url, text_member(object, "url"));
     if (url.empty()) return fail(ErrorCode::bad_request, "url is missing: what is to be fetched.");
-    TRY(const UploadFacts said, facts_of(object, principal_));
-    if (!said.file_name.empty()) facts_.file_name = said.file_name;
-    for (const std::string& tag : said.tags) TRY_VOID(add_tags(facts_.tags, tag));
+    TRY_VOID(take_facts(facts_, object));
     TRY(const std::string sha256, text_member(object, "sha256"));
     if (!sha256.empty()) {
       const auto digest = Digest::from_hex(sha256);
@@ -208,7 +168,6 @@ class UrlSink final : public UploadSink {
   const Site& site_;
   Intake intake_;
   UploadFacts facts_;
-  const Principal principal_;
   std::string body_;
   std::stop_source stop_;
 };
@@ -216,19 +175,6 @@ class UrlSink final : public UploadSink {
 bool is_json(std::string_view content_type) {
   const auto type = parse_field_parameters(content_type);
   return type && type->value == "application/json";
-}
-
-Result<UploadFacts> facts_of(const Exchange& exchange) {
-  UploadFacts facts{.file_name = {}, .uploader = exchange.principal.name, .tags = {}};
-  TRY(const Query query, Query::parse(exchange.head.query()));
-  TRY_VOID(query.only({"file_name", "tags"}));
-  if (const auto disposition =
-          parse_field_parameters(exchange.head.first(FieldName::content_disposition)))
-    facts.file_name = file_name_in(*disposition);
-  if (const std::string* name = query.find("file_name"))
-    facts.file_name = clean_relative_name(*name);
-  for (const std::string& list : query.all("tags")) TRY_VOID(add_tags(facts.tags, list));
-  return facts;
 }
 
 Response challenge(const Site& site, const AssetRow& asset) {
@@ -272,6 +218,7 @@ Result<bool> proves_possession(const Site& site, const AssetRow& asset,
 }
 
 Result<Response> record(const Site& site, const Exchange& exchange) {
+  TRY_VOID(require_not_barred(site, exchange.arguments[0]));
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
   json::object object;
   if (!exchange.body.empty()) {
@@ -279,7 +226,8 @@ Result<Response> record(const Site& site, const Exchange& exchange) {
     if (!document.is_object()) return fail(ErrorCode::bad_request, "The body is a JSON object.");
     object = std::move(document.as_object());
   }
-  TRY(const UploadFacts facts, facts_of(object, exchange.principal));
+  UploadFacts facts{.uploader = exchange.principal.name};
+  TRY_VOID(take_facts(facts, object));
   if (exchange.principal.keys_in_force) {
     TRY(const bool proven, proves_possession(site, asset, object));
     if (!proven) return challenge(site, asset);
@@ -307,7 +255,7 @@ Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchang
   TRY(UploadFacts facts, facts_of(exchange));
   Intake intake = site.services.ingest.begin(claimed);
   if (is_json(head.first(FieldName::content_type)))
-    return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts), exchange.principal);
+    return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts));
   if (boundary)
     return std::make_unique<FormSink>(site, std::move(intake), std::move(facts), *boundary);
   return std::make_unique<RawSink>(site, std::move(intake), std::move(facts));

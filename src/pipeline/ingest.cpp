@@ -26,7 +26,9 @@ Result<std::optional<Recorded>> Ingest::record_known(const Digest& digest,
   NewUpload upload{.digest = digest,
                    .file_name = facts.file_name,
                    .uploader = facts.uploader,
-                   .tags = facts.tags};
+                   .tags = facts.tags,
+                   .collection = facts.collection,
+                   .fields_json = facts.fields_json};
   TRY(auto recorded, catalog_.record_existing(upload));
   if (recorded) existing_.add();
   return recorded;
@@ -94,7 +96,9 @@ Result<Recorded> Intake::finish(const UploadFacts& facts) {
                          .bytes = bytes_,
                          .file_name = facts.file_name,
                          .uploader = facts.uploader,
-                         .tags = facts.tags};
+                         .tags = facts.tags,
+                         .collection = facts.collection,
+                         .fields_json = facts.fields_json};
   TRY(Recorded recorded, ingest_.publish(upload, std::move(file_)));
   ingest_.duration_.observe(std::chrono::steady_clock::now() - began_);
   (recorded.created ? ingest_.created_ : ingest_.existing_).add();

@@ -17,9 +17,11 @@
 namespace calotype {
 
 struct UploadFacts {
-  std::string file_name;
-  std::string uploader;
-  std::vector<std::string> tags;
+  std::string file_name{};
+  std::string uploader{};
+  std::vector<std::string> tags{};
+  std::string collection{};   // empty: none
+  std::string fields_json{};  // a JSON object; empty: nothing
 };
 
 /// What the client says that the bytes hash to (Repr-Digest, RFC 9530).
