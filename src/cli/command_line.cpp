@@ -7,6 +7,8 @@
 #include <optional>
 #include <sstream>
 
+#include "cli/listing_options.hpp"
+
 namespace calotype {
 namespace {
 
@@ -33,6 +35,7 @@ struct Draft {
   ListCommand list;
   ShowCommand show;
   DeleteCommand remove;
+  TakedownCommand takedown;
   JobsCommand jobs;
   bool dead_jobs = false;
   RetryCommand retry;
@@ -107,12 +110,17 @@ void add_put(CLI::App& app, Draft& draft) {
   auto* put = app.add_subcommand("put", "Bring files in");
   put->footer(R"(Examples:
   calotype put photo.jpg
-  calotype put *.jpg --tag holiday --tag 2026
+  calotype put *.jpg --tag holiday --tag 2026 --collection summer --field photographer=Ann
 Content that the server has already is not sent again: it says EXISTING, else PENDING.
 With --json each file is one line.)");
   put->add_option("FILE", draft.put.files, "Files to bring in")->required();
   put->add_option("--tag", draft.put.tags, "A tag of the upload; may be repeated")
       ->allow_extra_args(false);
+  put->add_option("--collection", draft.put.collection, "The collection that they belong to");
+  put->add_option("--field", draft.put.fields, "Something else of the upload; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->check(set_is_pair);
   put->add_option("--name", draft.put.name, "The upload's file name instead of FILE's own");
 }
 
@@ -130,6 +138,7 @@ keys of a bucket are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.)");
       ->required();
   import->add_option("--tag", draft.import.tags, "A tag of every upload; may be repeated")
       ->allow_extra_args(false);
+  import->add_option("--collection", draft.import.collection, "The collection of every upload");
   import->add_option("--jobs", draft.import.jobs, "Files at once")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
@@ -162,8 +171,15 @@ void add_list_and_show(CLI::App& app, Draft& draft) {
   list->footer(R"(Examples:
   calotype list
   calotype list --state METADATA_FAILED
-  calotype list --all --json)");
-  list->add_option("--state", draft.list.state, "Only assets in this state");
+  calotype list --tag sea --camera 'canon eos 5d' --taken-after 2026-06-01 --sort taken --order asc
+  calotype list --name 'beach sun' --bytes-min 1000000 --sort bytes
+  calotype list --all --json
+Times are RFC 3339, or days; words of --name are the beginnings of words of the file name.)");
+  for (const auto& [flag, help] : listing_options) {
+    std::string name(flag);
+    std::ranges::replace(name, '-', '_');
+    list->add_option("--" + std::string(flag), draft.list.filters[name], std::string(help));
+  }
   list->add_option("--limit", draft.list.limit, "How many")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -176,6 +192,22 @@ void add_list_and_show(CLI::App& app, Draft& draft) {
   calotype show sha256:9f86d081884c7d65…
   calotype show ID --json)");
   show->add_option("ID", draft.show.id, "The asset, or sha256:HEX")->required();
+}
+
+void add_takedown(CLI::App& app, Draft& draft) {
+  auto* takedown =
+      app.add_subcommand("takedown", "Delete an asset and keep its content out from now on");
+  takedown->footer(R"(Examples:
+  calotype takedown ID --reason 'asked for by its author'    and says what caches have to purge
+  calotype takedown --list
+  calotype takedown --lift TAKEDOWN                          it may come in again
+It needs the scope admin.)");
+  auto* one = takedown->add_option_group("What");
+  one->add_option("ID", draft.takedown.id, "The asset, or sha256:HEX");
+  one->add_flag("--list", draft.takedown.list, "What was taken down");
+  one->add_option("--lift", draft.takedown.lift, "The takedown that ends")->type_name("TAKEDOWN");
+  one->require_option(1);
+  takedown->add_option("--reason", draft.takedown.reason, "Why; kept with it");
 }
 
 void add_delete(CLI::App& app, Draft& draft) {
@@ -336,6 +368,7 @@ Command command_of(Draft& draft, const std::string& name) {
   if (name == "list") return draft.list;
   if (name == "show") return draft.show;
   if (name == "delete") return draft.remove;
+  if (name == "takedown") return draft.takedown;
   if (name == "jobs") {
     if (draft.dead_jobs) draft.jobs.state = "dead";
     return draft.jobs;
@@ -429,6 +462,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   add_get(app, draft);
   add_list_and_show(app, draft);
   add_delete(app, draft);
+  add_takedown(app, draft);
   add_jobs(app, draft);
   add_key(app, draft);
   add_config_and_sign(app, draft);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,7 +35,9 @@ struct WorkerCommand {
 struct PutCommand {
   std::vector<std::string> files;
   std::vector<std::string> tags;
-  std::string name;  // instead of the file's own
+  std::string collection;
+  std::vector<std::string> fields;  // KEY=VALUE
+  std::string name;                 // instead of the file's own
 };
 struct GetCommand {
   std::string id;
@@ -43,7 +46,7 @@ struct GetCommand {
   std::uint32_t wait_s = 60;
 };
 struct ListCommand {
-  std::string state;
+  std::map<std::string, std::string> filters;  // and the order, by the API's names; empty: none
   std::string cursor;
   std::uint32_t limit = 100;
   bool all = false;
@@ -54,6 +57,13 @@ struct ShowCommand {
 struct DeleteCommand {
   std::string id;
   std::string upload;
+};
+/// One of the three.
+struct TakedownCommand {
+  std::string id;      // the asset that goes
+  bool list = false;   // or what was taken down
+  std::string lift;    // or the takedown that ends
+  std::string reason;  // why it goes
 };
 struct JobsCommand {
   std::string state;
@@ -84,6 +94,7 @@ struct MigrateStoreCommand {
 struct ImportCommand {
   std::string source;  // a folder, or s3://…
   std::vector<std::string> tags;
+  std::string collection;
   std::string journal;     // empty: where the state of programs is kept
   std::uint32_t jobs = 8;  // files at once
   bool all = false;
@@ -109,9 +120,9 @@ struct StorageLifecycleCommand {
 
 using Command =
     std::variant<ServeCommand, WorkerCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
-                 DeleteCommand, JobsCommand, RetryCommand, KeyCreateCommand, KeyListCommand,
-                 KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand, VerifyCommand,
-                 ImportCommand, StorageCheckCommand, StorageLifecycleCommand>;
+                 DeleteCommand, TakedownCommand, JobsCommand, RetryCommand, KeyCreateCommand,
+                 KeyListCommand, KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand,
+                 VerifyCommand, ImportCommand, StorageCheckCommand, StorageLifecycleCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

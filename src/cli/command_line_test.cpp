@@ -56,6 +56,10 @@ TEST_F(CommandLineTest, ReadsEachCommand) {
   const auto put = parse_as<PutCommand>({"put", "a.jpg", "b.jpg", "--tag", "x", "--tag", "y"});
   EXPECT_EQ(put.files, (Arguments{"a.jpg", "b.jpg"}));
   EXPECT_EQ(put.tags, (Arguments{"x", "y"}));
+  const auto said = parse_as<PutCommand>(
+      {"put", "a.jpg", "--collection", "summer", "--field", "by=Ann", "--field", "no="});
+  EXPECT_EQ(said.collection, "summer");
+  EXPECT_EQ(said.fields, (Arguments{"by=Ann", "no="}));
 
   const auto get = parse_as<GetCommand>({"get", "id", "w=1&h=2", "-o", "x.webp"});
   EXPECT_EQ(get.id, "id");
@@ -63,7 +67,13 @@ TEST_F(CommandLineTest, ReadsEachCommand) {
   EXPECT_EQ(get.output, "x.webp");
 
   const auto list = parse_as<ListCommand>({"list", "--state", "DELETED", "--limit", "7", "--all"});
-  EXPECT_EQ(list.state, "DELETED");
+  EXPECT_EQ(list.filters.at("state"), "DELETED");
+  const auto filtered = parse_as<ListCommand>(
+      {"list", "--tag", "sea", "--width-min", "800", "--sort", "name", "--order", "asc"});
+  EXPECT_EQ(filtered.filters.at("tag"), "sea");
+  EXPECT_EQ(filtered.filters.at("width_min"), "800");
+  EXPECT_EQ(filtered.filters.at("sort"), "name");
+  EXPECT_EQ(filtered.filters.at("state"), "");
   EXPECT_EQ(list.limit, 7U);
   EXPECT_TRUE(list.all);
 
@@ -71,6 +81,9 @@ TEST_F(CommandLineTest, ReadsEachCommand) {
   const auto remove = parse_as<DeleteCommand>({"delete", "id", "--upload", "u"});
   EXPECT_EQ(remove.id, "id");
   EXPECT_EQ(remove.upload, "u");
+  EXPECT_EQ(parse_as<TakedownCommand>({"takedown", "id", "--reason", "r"}).id, "id");
+  EXPECT_TRUE(parse_as<TakedownCommand>({"takedown", "--list"}).list);
+  EXPECT_EQ(parse_as<TakedownCommand>({"takedown", "--lift", "t"}).lift, "t");
   EXPECT_EQ(parse_as<JobsCommand>({"jobs"}).state, "");
   EXPECT_EQ(parse_as<JobsCommand>({"jobs", "--dead"}).state, "dead");
   EXPECT_EQ(parse_as<JobsCommand>({"jobs", "--state", "ready"}).state, "ready");
@@ -161,6 +174,9 @@ TEST_F(CommandLineTest, WhatItCannotUnderstandIsTwo) {
                                      {"jobs", "--state", "lost"},
                                      {"jobs", "--dead", "--state", "ready"},
                                      {"retry"},
+                                     {"takedown"},
+                                     {"takedown", "id", "--list"},
+                                     {"put", "a.jpg", "--field", "none"},
                                      {"sign"},
                                      {"--nonsense"}}) {
     const auto refused = usage(arguments);
@@ -189,6 +205,7 @@ TEST_F(CommandLineTest, HelpTeachesByExamples) {
                                    {"list"},
                                    {"show"},
                                    {"delete"},
+                                   {"takedown"},
                                    {"jobs"},
                                    {"retry"},
                                    {"key", "create"},

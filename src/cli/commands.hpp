@@ -15,6 +15,7 @@ Result<void> run(const GetCommand& command, Session& session);
 Result<void> run(const ListCommand& command, Session& session);
 Result<void> run(const ShowCommand& command, Session& session);
 Result<void> run(const DeleteCommand& command, Session& session);
+Result<void> run(const TakedownCommand& command, Session& session);
 Result<void> run(const JobsCommand& command, Session& session);
 Result<void> run(const RetryCommand& command, Session& session);
 Result<void> run(const KeyCreateCommand& command, Session& session);

@@ -196,7 +196,7 @@ bool Import::is_worth_asking(const Digest& digest, std::uint64_t bytes) {
 
 Result<json::value> Import::send(HttpClient& http, const ImportItem& item, const OpenFile& file,
                                  const Digest& digest, bool& is_sent) {
-  const UploadWords words{command_.tags};
+  const UploadWords words{command_.tags, command_.collection, {}};
   if (is_worth_asking(digest, item.bytes)) {
     TRY(const bool is_there, has_content(http, digest));
     {

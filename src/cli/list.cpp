@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::uint32_t listed_max = 1000;
 
-std::string file_name_of(const json::value& asset) {
-  const auto& uploads = array_field(asset, "uploads");
-  return uploads.empty() ? std::string{} : text_field(uploads.front(), "file_name");
-}
-
 std::string dimensions_of(const json::value& asset) {
   const auto width = number_field(asset, "width");
   if (width == 0) return {};
@@ -27,7 +22,7 @@ void print_table(const json::array& assets, Session& session) {
   for (const auto& asset : assets)
     table.add({text_field(asset, "id"), text_field(asset, "state"), text_field(asset, "media_type"),
                dimensions_of(asset), readable_bytes(number_field(asset, "bytes")),
-               text_field(asset, "created_at"), file_name_of(asset)});
+               text_field(asset, "created_at"), text_field(asset, "file_name")});
   if (table.empty()) {
     session.out << "No assets.\n";
   } else {
@@ -44,7 +39,8 @@ Result<void> run(const ListCommand& command, Session& session) {
     std::string target =
         "/v1/assets?limit=" + std::to_string(command.all ? listed_max : command.limit);
     if (!cursor.empty()) target += "&cursor=" + escape_segment(cursor);
-    if (!command.state.empty()) target += "&state=" + escape_segment(command.state);
+    for (const auto& [name, value] : command.filters)
+      if (!value.empty()) target += "&" + name + "=" + escape_segment(value);
     TRY(const json::value page, ask(session, {.target = target}));
     const auto& rows = array_field(page, "assets");
     assets.insert(assets.end(), rows.begin(), rows.end());

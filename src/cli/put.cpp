@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/text_table.hpp"
 #include "cli/uploading.hpp"
+#include "http/utf8_text.hpp"
 
 namespace calotype {
 namespace {
@@ -52,13 +53,22 @@ class Progress {
   int percent_ = -1;
 };
 
+json::object fields_of(const PutCommand& command) {
+  json::object fields;
+  for (const std::string& pair : command.fields) {
+    const auto equals = pair.find('=');
+    fields[to_utf8(pair.substr(0, equals))] = to_utf8(pair.substr(equals + 1));
+  }
+  return fields;
+}
+
 Result<json::value> put_one(Session& session, const PutCommand& command, const std::string& path) {
   TRY(const OpenFile file, open_file(path, command.name));
   if (file.bytes == 0) return fail(ErrorCode::missing_upload, path + " is empty.");
   Sha256 hash;
   TRY_VOID(hash_range(file, 0, file.bytes, hash));
   const Digest digest = hash.finish();
-  const UploadWords words{command.tags};
+  const UploadWords words{command.tags, command.collection, fields_of(command)};
   TRY(const bool is_there, has_content(session.http, digest));
   if (is_there) {
     TRY(auto known, record_known(session.http, words, file, digest));

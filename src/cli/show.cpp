@@ -36,16 +36,18 @@ void print_facts(const json::value& asset, std::ostream& out) {
                        std::to_string(number_field(asset, "orientation")));
   line("colours", text_field(asset, "color_space"));
   line("profile", text_field(asset, "icc_profile"));
+  line("camera", text_field(asset, "camera"));
+  line("taken", text_field(asset, "taken_at"));
   line("created", text_field(asset, "created_at"));
   line("updated", text_field(asset, "updated_at"));
 }
 
 void print_uploads(const json::value& asset, std::ostream& out) {
-  TextTable table({"UPLOAD", "FILE", "UPLOADER", "TAGS", "CREATED"});
+  TextTable table({"UPLOAD", "FILE", "UPLOADER", "COLLECTION", "TAGS", "CREATED"});
   for (const auto& upload : array_field(asset, "uploads"))
     table.add({text_field(upload, "id"), text_field(upload, "file_name"),
-               text_field(upload, "uploader"), joined(array_field(upload, "tags")),
-               text_field(upload, "created_at")});
+               text_field(upload, "uploader"), text_field(upload, "collection"),
+               joined(array_field(upload, "tags")), text_field(upload, "created_at")});
   if (table.empty()) return;
   out << '\n';
   table.print(out);

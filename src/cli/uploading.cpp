@@ -61,7 +61,10 @@ Result<bool> has_content(HttpClient& http, const Digest& digest) {
 
 Result<std::optional<json::value>> record_known(HttpClient& http, const UploadWords& words,
                                                 const OpenFile& file, const Digest& digest) {
-  json::object body{{"file_name", to_utf8(file.name)}, {"tags", tags_json(words)}};
+  json::object body{{"file_name", to_utf8(file.name)},
+                    {"tags", tags_json(words)},
+                    {"collection", to_utf8(words.collection)},
+                    {"fields", words.fields}};
   const auto record = [&] {
     return http.send({.method = "POST",
                       .target = "/v1/assets/sha256:" + digest.hex() + "/uploads",
@@ -85,6 +88,8 @@ Result<json::value> send_bytes(HttpClient& http, const UploadWords& words, const
                                const Digest& digest, std::function<void(std::uint64_t)> progress) {
   std::string target = "/v1/assets?file_name=" + escape_segment(to_utf8(file.name));
   for (const auto& tag : words.tags) target += "&tags=" + escape_segment(tag);
+  if (!words.collection.empty()) target += "&collection=" + escape_segment(words.collection);
+  if (!words.fields.empty()) target += "&fields=" + escape_segment(json::serialize(words.fields));
   TRY(const HttpAnswer answer,
       http.send({.method = "POST",
                  .target = target,

@@ -26,6 +26,8 @@ struct OpenFile {
 
 struct UploadWords {
   std::vector<std::string> tags;
+  std::string collection;
+  json::object fields;
 };
 
 /// Feeds a range of the file to the hash. bad_request where it cannot be read, or has become
