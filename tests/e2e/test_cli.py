@@ -15,8 +15,8 @@ from picture_files import decoded, encoded, scene
 
 STACKS = ("embedded", "cluster")
 
-COMMANDS = ["serve", "put", "get", "list", "show", "delete", "jobs", "retry", "key", "key create",
-            "key list", "key revoke", "config", "sign", "migrate-store"]
+COMMANDS = ["serve", "put", "get", "list", "show", "delete", "takedown", "jobs", "retry", "key",
+            "key create", "key list", "key revoke", "config", "sign", "migrate-store"]
 
 
 @pytest.fixture(scope="module")

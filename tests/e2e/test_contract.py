@@ -22,7 +22,9 @@ CONDITIONS = ['"x"', 'W/"x"', "*", "", "junk", ",,,", '"' * 40, "bytes=0-0", "by
               "Fri, 31 Dec 9999 23:59:59 GMT", "\xe9", "a" * 3000, "sha-256=:AAAA:", "sha-256=:::",
               "attachment; filename", "image/*;q=0, */*;q=2", "attachment; filename*=UTF-8''%"]
 BODIES = [b"", b"{", b"[]", b"null", b"{}", b"\xff\x00", b'{"name":1,"scopes":2}', b"[" * 20_000,
-          b'{"name":"x","scopes":["read"]}', b'{"proof":1,"tags":{},"file_name":[]}',
+          b'{"name":"x","scopes":["read"]}', b'{"asset":"x","reason":1}',
+          b'{"ids":["x"],"add_tags":["y"]}', b'{"filter":{"tag":"\\u0000"},"collection":"x"}',
+          b'{"proof":1,"tags":{},"file_name":[]}',
           b"x" * 100_000]
 FORM = "multipart/form-data; boundary=b"
 BODY_TYPES = ["application/json", "application/octet-stream", FORM, "multipart/form-data", "\xe9"]
@@ -159,6 +161,8 @@ def operations():
             "POST /v1/assets/{id}/uploads", "GET /v1/assets/{id}/events",
             "GET /v1/assets/{id}/variants", "GET /v1/assets/{id}/original",
             "PUT /v1/assets/{id}/focal-point", "DELETE /v1/assets/{id}/focal-point",
+            "POST /v1/assets/bulk", "GET /v1/library", "POST /v1/takedowns", "GET /v1/takedowns",
+            "GET /v1/takedowns/{id}", "DELETE /v1/takedowns/{id}",
             "POST /v1/assets/{id}/retry", "GET /v1/jobs", "POST /v1/jobs/{id}/retry",
             "GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{id}", "GET /healthz", "GET /readyz",
             "GET /metrics", "GET /openapi.json", "DELETE /v1/assets/{id}/uploads/{upload}",

@@ -89,11 +89,12 @@ export class Filters {
     this.searchField.value = String(this.current.name ?? "");
     this.drawBar();
     if (await has("/v1/library")) {
-      type Summary = { collections?: Named[]; tags?: Named[] };
+      type Summary = { collections?: Named[]; tags?: Named[]; cameras?: Named[] };
       const said = await call<Summary>("GET", "/v1/library", { quietly: true })
         .catch(() => ({}) as Summary);
       this.lists.set("collection", (said.collections ?? []).map((one) => one.name));
       this.lists.set("tag", (said.tags ?? []).map((one) => one.name));
+      this.lists.set("camera", (said.cameras ?? []).map((one) => one.name));
     }
     this.drawPanel();
   }
