@@ -98,7 +98,8 @@ class Places {
                       {i + 1, new_id(now), now}));
       for (int seq = 1; seq <= 3; ++seq)
         must(
-            db->execute("INSERT INTO event VALUES ($1, $2, 'DEDUP_CHECK', 'METADATA_READY', "
+            db->execute("INSERT INTO event (asset_no, seq, from_state, to_state, because, at) "
+                        "VALUES ($1, $2, 'DEDUP_CHECK', 'METADATA_READY', "
                         "'inspection succeeded', $3)",
                         {i + 1, seq, now}));
     }
@@ -126,7 +127,8 @@ class Places {
         "metadata_json) SELECT asset_no, 'image/jpeg', 1, 4000, 3000, 1, 8, 3, 0, 1, 'srgb', "
         "'sRGB', '3OcRJYB4d3h/iIeHeEh3eIhw+j3A', '{}' FROM asset;"
         "INSERT INTO upload SELECT asset_no, id, 'photo.jpg', 'ci', '[]', 0 FROM asset;"
-        "INSERT INTO event SELECT asset_no, seq, 'DEDUP_CHECK', 'METADATA_READY', "
+        "INSERT INTO event (asset_no, seq, from_state, to_state, because, at) "
+        "SELECT asset_no, seq, 'DEDUP_CHECK', 'METADATA_READY', "
         "'inspection succeeded', 0 FROM asset, generate_series(1, 3) seq",
         metadata())));
     must(db.script(listing_of_filled(assets)));

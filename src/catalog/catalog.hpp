@@ -211,6 +211,7 @@ class ResumableUploadCatalog;  // resumable_upload_catalog.hpp
 class NearDuplicateCatalog;    // near_duplicate_catalog.hpp
 class LibraryCatalog;          // library_catalog.hpp
 class IntegrityCatalog;        // integrity_catalog.hpp
+class FeedCatalog;             // feed_catalog.hpp
 
 class Catalog : public AssetCatalog,
                 public VariantCatalog,
@@ -222,6 +223,7 @@ class Catalog : public AssetCatalog,
   virtual NearDuplicateCatalog& near_duplicates() = 0;
   virtual LibraryCatalog& library() = 0;
   virtual IntegrityCatalog& integrity() = 0;
+  virtual FeedCatalog& feed() = 0;
 
   /// Whether it answers now (readiness).
   virtual Result<void> check() = 0;

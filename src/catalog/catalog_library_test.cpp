@@ -30,10 +30,9 @@ MediaInfo picture(std::uint32_t width, std::uint32_t height, std::string_view ta
   media.media_type = std::move(type);
   media.width = width;
   media.height = height;
-  media.metadata_json = std::format(
-      R"({{"exif":{{"Image":{{"Make":"Canon","Model":"{}"}},)"
-      R"("Photo":{{"DateTimeOriginal":"{}"}}}}}})",
-      model, taken);
+  media.metadata_json = std::format(R"({{"exif":{{"Image":{{"Make":"Canon","Model":"{}"}},)"
+                                    R"("Photo":{{"DateTimeOriginal":"{}"}}}}}})",
+                                    model, taken);
   return media;
 }
 

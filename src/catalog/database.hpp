@@ -143,6 +143,10 @@ struct Dialect {
   std::string_view for_update;   // nobody else changes the rows or holds them for share or update
   std::string_view for_share;    // nobody changes them
   std::string_view skip_locked;  // as for_update, passing over what somebody else holds
+  // The order in which transactions show: a number that grows from one to the next, and the one
+  // below which all are over.
+  std::string_view turn;
+  std::string_view turns_over;
   // Whole statements, empty where there is no need:
   std::string_view lock_schema;    // one migration at a time, until its transaction ends
   std::string_view notify;         // tells other programs the word $1 with the commit

@@ -242,6 +242,13 @@ CREATE INDEX takedown_bar ON takedown_asset (asset_id);
 INSERT INTO upkeep (name, position) VALUES ('listing', 0);
 )sql";
 
+constexpr std::string_view feed_schema = R"sql(
+-- The order of all events, by their transaction's turn (feed_catalog.hpp). What is older than this
+-- column has none, and is in no feed.
+ALTER TABLE event ADD COLUMN turn {integer};
+CREATE INDEX event_turn ON event (turn, asset_no, seq);
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
@@ -250,6 +257,7 @@ constexpr std::array migrations = {
     Migration{"a secret that servers share", secret_schema},
     Migration{"quarantine, sums of chunks", integrity_schema},
     Migration{"listings, labels, collections, takedowns", library_schema},
+    Migration{"the order of all events", feed_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

@@ -21,6 +21,8 @@ inline constexpr Dialect pg_dialect{
     .for_update = "FOR NO KEY UPDATE",
     .for_share = "FOR SHARE",
     .skip_locked = "FOR UPDATE SKIP LOCKED",
+    .turn = "pg_current_xact_id()::text::bigint",
+    .turns_over = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
     .lock_schema = "SELECT pg_advisory_xact_lock(7021783441290275)",
     .notify = "SELECT pg_notify('calotype', $1)",
     .after_filling =

@@ -10,6 +10,7 @@
 
 #include "catalog/catalog.hpp"
 #include "catalog/database.hpp"
+#include "catalog/feed_catalog.hpp"
 #include "catalog/integrity_catalog.hpp"
 #include "catalog/library_catalog.hpp"
 #include "catalog/near_duplicate_catalog.hpp"
@@ -22,7 +23,8 @@ class SqlCatalog final : public Catalog,
                          public ResumableUploadCatalog,
                          public NearDuplicateCatalog,
                          public LibraryCatalog,
-                         public IntegrityCatalog {
+                         public IntegrityCatalog,
+                         public FeedCatalog {
  public:
   enum class Sharing : std::uint8_t { alone, shared };
   /// The clock is the database's where programs share it; it outlives the catalog, or is the
@@ -34,6 +36,7 @@ class SqlCatalog final : public Catalog,
   NearDuplicateCatalog& near_duplicates() override { return *this; }
   LibraryCatalog& library() override { return *this; }
   IntegrityCatalog& integrity() override { return *this; }
+  FeedCatalog& feed() override { return *this; }
 
   Result<std::optional<AssetRow>> find_asset(const AssetId& id) override;
   Result<Presence> presence(const Digest& digest) override;
@@ -127,6 +130,9 @@ class SqlCatalog final : public Catalog,
   Result<Page<TakedownRow>> list_takedowns(std::string_view cursor, std::size_t limit) override;
   Result<bool> lift_takedown(std::string_view id) override;
   Result<void> require_not_barred(const AssetId& id) override;
+
+  Result<FeedPlace> feed_end() override;
+  Result<std::vector<FeedEvent>> events_after(const FeedPlace& place, std::size_t limit) override;
 
   Result<void> check() override;
   bool is_shared() const override { return sharing_ == Sharing::shared; }

@@ -104,11 +104,12 @@ Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const E
 
 Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
                        std::optional<AssetState> from, AssetState to, std::string_view because) {
-  TRY_VOID(
-      tx.db.execute("INSERT INTO event (asset_no, seq, from_state, to_state, because, at) "
-                    "VALUES ($1, $2, $3, $4, $5, $6)",
-                    {asset_no, seq, from ? Value(to_string(*from)) : Value(nullptr), to_string(to),
-                     because, tx.now}));
+  const std::string sql = std::format(
+      "INSERT INTO event (asset_no, seq, from_state, to_state, because, at, turn) "
+      "VALUES ($1, $2, $3, $4, $5, $6, {})",
+      tx.dialect.turn);
+  TRY_VOID(tx.db.execute(sql, {asset_no, seq, from ? Value(to_string(*from)) : Value(nullptr),
+                               to_string(to), because, tx.now}));
   return {};
 }
 

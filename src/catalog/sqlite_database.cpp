@@ -29,6 +29,8 @@ constexpr Dialect sqlite_dialect{
     .for_update = "",
     .for_share = "",
     .skip_locked = "",
+    .turn = "(SELECT COALESCE(MAX(turn), 0) + 1 FROM event)",
+    .turns_over = "9223372036854775807",
     .lock_schema = "",
     .notify = "",
     .after_filling = "",  // a rowid is the greatest and one
