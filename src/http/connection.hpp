@@ -68,6 +68,11 @@ class Connection : public ConnectionHook {
   Task<void> arrival(BlobStream& stream);
   Task<bool> send_remote(RemoteSlice& slice);
 
+  // connection_events.cpp
+  Task<bool> send_events(Response response);
+  void end_when_client_leaves();
+  Task<void> events_arrival(EventListener& events);
+
   Task<bool> wait_writable();
   void queue_hot(std::span<const HotEntry* const> entries, std::span<const bool> heads_only,
                  std::size_t sent);
@@ -80,6 +85,7 @@ class Connection : public ConnectionHook {
   Task<Result<Principal>> authorize(Scope scope);
   Task<Response> run_handler(const Route& route, Exchange& exchange);
   Task<Result<Picture>> wait_for(RenderOrder order);
+  bool peer_has_finished();
   void watch_for_leaving(std::function<void()> gone);
   void stop_watching();
   void send_ahead();

@@ -21,12 +21,6 @@ bool peer_has_gone(int fd) {
   return poll(&gone, 1, 0) > 0 && (gone.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/// The peer has said that it sends no more.
-bool peer_has_finished(int fd) {
-  char byte = 0;
-  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 Error foreign_page() {
   return {
       ErrorCode::forbidden,
@@ -59,6 +53,7 @@ Task<bool> Connection::answer_request() {
   deadline_ = SteadyTime::max();
   begin_body();
   Response response = co_await make_answer();
+  if (response.events) co_return co_await send_events(std::move(response));
   co_await begin_file(response);
   co_await begin_remote(response);
   co_return co_await finish_request(std::move(response));
@@ -208,6 +203,12 @@ Task<Result<Picture>> Connection::wait_for(RenderOrder order) {
   co_return picture;
 }
 
+/// The client has said that it sends no more.
+bool Connection::peer_has_finished() {
+  char byte = 0;
+  return recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /// Calls `gone` when the client has closed its connection, until stop_watching.
 void Connection::watch_for_leaving(std::function<void()> gone) {
   watching_ = std::make_shared<bool>(true);
@@ -217,7 +218,7 @@ void Connection::watch_for_leaving(std::function<void()> gone) {
   socket_.async_wait(asio::socket_base::wait_read,
                      [this, watching = watching_, look](const boost::system::error_code& error) {
                        if (error || !*watching) return;
-                       if (peer_has_finished(socket_.native_handle())) send_ahead();
+                       if (peer_has_finished()) send_ahead();
                        socket_.async_wait(asio::socket_base::wait_error, look);
                      });
 }

@@ -45,8 +45,9 @@ void Connection::queue_answer(Response response, bool head_only) {
   head += cors_fields(settings.cors_origins, head_.method == Method::other
                                                  ? std::string_view{}
                                                  : head_.first(FieldName::origin));
-  // HEAD is answered with the length that GET would have, or with none where that is not known.
-  const bool is_unknown = head_only && response.content_length() == 0;
+  // HEAD is answered with the length that GET would have, or with none where that is not known; a
+  // stream of events ends with its connection.
+  const bool is_unknown = response.events || (head_only && response.content_length() == 0);
   if (!has_no_content(response.status) && !is_unknown)
     head += std::format("Content-Length: {}\r\n", response.content_length());
   if (close)

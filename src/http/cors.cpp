@@ -13,7 +13,7 @@ constexpr std::string_view exposed =
 constexpr std::string_view request_fields =
     "Authorization, Content-Digest, Content-Disposition, Content-Type, If-Match, "
     "If-Modified-Since, "
-    "If-None-Match, If-Range, If-Unmodified-Since, Range, Repr-Digest";
+    "If-None-Match, If-Range, If-Unmodified-Since, Last-Event-ID, Range, Repr-Digest";
 
 /// "http://[::1]:3000" → "[::1]".
 std::string_view host_of(std::string_view origin) {

@@ -49,6 +49,7 @@ constexpr NamedField named_fields[] = {
     {"if-none-match", FieldName::if_none_match},
     {"if-range", FieldName::if_range},
     {"if-unmodified-since", FieldName::if_unmodified_since},
+    {"last-event-id", FieldName::last_event_id},
     {"origin", FieldName::origin},
     {"range", FieldName::range},
     {"repr-digest", FieldName::repr_digest},

@@ -37,6 +37,7 @@ enum class FieldName : std::uint8_t {
   if_none_match,
   if_range,
   if_unmodified_since,
+  last_event_id,
   origin,
   range,
   repr_digest,

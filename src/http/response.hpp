@@ -39,6 +39,7 @@ struct RemoteSlice {
   std::uint64_t size = 0;
   std::shared_ptr<BlobStream> stream{};  // once it has begun; shared: a piece can be copied
 };
+class EventListener;  // event_feed.hpp
 using BodyPiece = std::variant<std::string, MemorySlice, StaticSlice, FileSlice, RemoteSlice>;
 std::uint64_t size_of(const BodyPiece& piece);
 /// All of a blob.
@@ -50,6 +51,8 @@ struct Response {
       fields;  // "Name: value\r\n" each; the connection adds Date, Content-Length, Connection
   std::vector<BodyPiece> body;
   bool close = false;  // the connection ends after it
+  /// Instead of a body: what comes, for as long as the client listens. Shared with the feed.
+  std::shared_ptr<EventListener> events{};
 
   /// Control characters in the value become spaces: no value can begin another field.
   void add(std::string_view name, std::string_view value);

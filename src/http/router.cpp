@@ -50,6 +50,7 @@ constexpr Route table[] = {
     {get, "/v1/takedowns", Access::admin, "takedowns", list_takedowns},
     {get, "/v1/takedowns/{id}", Access::admin, "takedown", show_takedown},
     {remove, "/v1/takedowns/{id}", Access::admin, "lift_takedown", lift_takedown},
+    {get, "/v1/events", Access::read, "event_stream", stream_events},
     {get, "/v1/jobs", Access::admin, "jobs", list_jobs},
     {post, "/v1/jobs/{id}/retry", Access::admin, "retry_job", retry_job},
     {get, "/v1/keys", Access::admin, "keys", list_keys},

@@ -86,6 +86,8 @@ Answer get_imgproxy(const Site& site, const Exchange& exchange);
 // job_routes.cpp
 Answer list_jobs(const Site& site, const Exchange& exchange);
 Answer retry_job(const Site& site, const Exchange& exchange);
+// event_routes.cpp
+Answer stream_events(const Site& site, const Exchange& exchange);
 // key_routes.cpp
 Answer list_keys(const Site& site, const Exchange& exchange);
 Answer create_key(const Site& site, const Exchange& exchange);

@@ -126,10 +126,11 @@ struct HttpServer::State {
         keys(services.catalog),
         possession(secret),
         health(services.probe_health, settings.probe_interval, settings.probe_timeout),
+        events(services.catalog.feed(), services.metrics, {}),
         hot(settings.hot_bytes_max),
         lookups("lookup", settings.lookup_threads, lookups_waiting_max),
         ingests("ingest", settings.ingest_threads, ingests_waiting_max),
-        parts{{settings, services, hot, keys, health, possession}, lookups, ingests},
+        parts{{settings, services, hot, keys, health, possession, events}, lookups, ingests},
         reporter(std::make_shared<CountReporter>(services.metrics, io_thread_count(settings))) {}
 
   Result<void> check_keys(const asio::ip::address& address);
@@ -144,6 +145,7 @@ struct HttpServer::State {
   KeyRing keys;
   Possession possession;
   Health health;
+  EventFeed events;
   HotIndex hot;
   WorkerPool lookups;
   WorkerPool ingests;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <variant>
 
+#include "http/event_feed.hpp"
 #include "http/health.hpp"
 #include "http/hot_index.hpp"
 #include "http/key_ring.hpp"
@@ -32,6 +33,7 @@ struct Site {
   KeyRing& keys;
   const Health& health;
   const Possession& possession;
+  EventFeed& events;
 
   /// The asset was deleted through this server: nothing that is remembered of it is served.
   void forget(const AssetId& id) const;

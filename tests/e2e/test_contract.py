@@ -59,7 +59,8 @@ class Speaker:
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before the body was read
         answer = self.connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        endless = answer.headers["Content-Type"] == "text/event-stream"
+        return answer.status, answer.headers, b"" if endless else answer.read()
 
 
 def requests_of(operation, method, path, known, random_source):
@@ -163,7 +164,8 @@ def operations():
             "PUT /v1/assets/{id}/focal-point", "DELETE /v1/assets/{id}/focal-point",
             "POST /v1/assets/bulk", "GET /v1/library", "POST /v1/takedowns", "GET /v1/takedowns",
             "GET /v1/takedowns/{id}", "DELETE /v1/takedowns/{id}",
-            "POST /v1/assets/{id}/retry", "GET /v1/jobs", "POST /v1/jobs/{id}/retry",
+            "POST /v1/assets/{id}/retry", "GET /v1/events", "GET /v1/jobs",
+            "POST /v1/jobs/{id}/retry",
             "GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{id}", "GET /healthz", "GET /readyz",
             "GET /metrics", "GET /openapi.json", "DELETE /v1/assets/{id}/uploads/{upload}",
             "DELETE /v1/assets/{id}"]

@@ -93,14 +93,7 @@ export class Events {
       else if (line.startsWith("event:")) name = line.slice(6).trim();
       else if (line.startsWith("id:")) this.last = line.slice(3).trim();
     }
-    if (name === "gap" || name === "missed") this.onGap();
-    if (!data) return;
-    try {
-      const event = JSON.parse(data);
-      const id = event.asset ?? event.id ?? event.asset_id;
-      if (typeof id === "string" && id) this.library.touch(id);
-    } catch {
-      // A comment or something of a later version.
-    }
+    if (name === "gap") this.onGap();
+    if (name === "state") this.library.touch((JSON.parse(data) as { asset: string }).asset);
   }
 }
