@@ -7,7 +7,7 @@
 import { chromium } from "playwright-core";
 
 const [what, url, times] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "chromium",
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
 async function visit(prepare = async () => undefined) {
