@@ -24,5 +24,6 @@ FUZZ_TARGET(inspection) {
   const MediaInfo& media = inspection->media;
   require(!media.renderable || (media.width > 0 && media.height > 0), "a picture has pixels");
   require(media.orientation >= 1 && media.orientation <= 8, "an orientation is 1 to 8");
+  require(!inspection->fingerprint || inspection->fingerprint->quality <= 100, "a share");
   require(media.metadata_json.size() <= bytes.size() + 2, "no text comes from elsewhere");
 }

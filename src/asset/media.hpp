@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "asset/fingerprint.hpp"
 #include "asset/recipe.hpp"
 
 namespace calotype {
@@ -27,7 +26,6 @@ struct MediaInfo {
   std::string icc_profile;    // the profile's description; empty where there is none
   std::string metadata_json;  // {"exif":{…},"xmp":{…},"iptc":{…}}, always an object
   std::string placeholder;    // ThumbHash, base64; empty where it is not an image
-  std::optional<Fingerprint> fingerprint;  // of a still picture's first frame
 };
 
 /// A proof is the upright original scaled to fit within this.

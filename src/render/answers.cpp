@@ -24,6 +24,7 @@ constexpr std::uint64_t placeholder_bytes_max = 64;
 constexpr std::uint64_t metadata_bytes_max = 512 << 10;
 constexpr std::uint64_t proof_bytes_max = 8 << 20;
 constexpr std::uint32_t proof_side_max = 4'096;
+constexpr std::uint64_t fingerprint_bytes_max = 128 * fingerprint_bits_bytes;
 
 std::unexpected<Error> nonsense(const char* why) {
   return fail(ErrorCode::renderer_failed, "The renderer sent nonsense.", why);
@@ -47,7 +48,8 @@ bool lengths_are_sane(const wire::Inspected& answer) {
   return answer.media_type_bytes <= name_bytes_max && answer.color_space_bytes <= name_bytes_max &&
          answer.icc_profile_bytes <= profile_bytes_max &&
          answer.placeholder_bytes <= placeholder_bytes_max &&
-         answer.metadata_bytes <= metadata_bytes_max && answer.proof_bytes <= proof_bytes_max;
+         answer.metadata_bytes <= metadata_bytes_max && answer.proof_bytes <= proof_bytes_max &&
+         answer.fingerprint_bytes <= fingerprint_bytes_max;
 }
 
 Result<void> check_media(const MediaInfo& media) {
@@ -59,6 +61,12 @@ Result<void> check_media(const MediaInfo& media) {
   const auto metadata = parse_json(media.metadata_json);
   if (!metadata || !metadata->is_object()) return nonsense("metadata");
   return {};
+}
+
+Result<Fingerprint> read_fingerprint(std::string_view bytes, std::uint8_t quality) {
+  auto fingerprint = parse_fingerprint(as_bytes(bytes), quality);
+  if (!fingerprint || quality > 100) return nonsense("fingerprint");
+  return *std::move(fingerprint);
 }
 
 }  // namespace
@@ -99,7 +107,7 @@ Result<Inspection> read_inspection(const UniqueFd& output, const wire::Inspected
   if (!lengths_are_sane(answer)) return nonsense("lengths of an inspection");
   const std::uint64_t bytes = std::uint64_t{answer.media_type_bytes} + answer.color_space_bytes +
                               answer.icc_profile_bytes + answer.placeholder_bytes +
-                              answer.metadata_bytes + answer.proof_bytes;
+                              answer.metadata_bytes + answer.proof_bytes + answer.fingerprint_bytes;
   TRY(const std::string content, read_output(output, bytes, bytes));
   std::string_view rest = content;
   Inspection inspection;
@@ -119,12 +127,16 @@ Result<Inspection> read_inspection(const UniqueFd& output, const wire::Inspected
   media.bits_per_channel = answer.bits_per_channel;
   media.channels = answer.channels;
   TRY_VOID(check_media(media));
+  std::string proof = cut(rest, answer.proof_bytes);
   if ((answer.flags & wire::flag_proof) != 0) {
     if (answer.proof_width == 0 || answer.proof_width > proof_side_max ||
         answer.proof_height == 0 || answer.proof_height > proof_side_max ||
-        !rest.starts_with("\xff\xd8\xff"))
+        !proof.starts_with("\xff\xd8\xff"))
       return nonsense("proof");
-    inspection.proof = ProofPicture{std::string(rest), answer.proof_width, answer.proof_height};
+    inspection.proof = ProofPicture{std::move(proof), answer.proof_width, answer.proof_height};
+  }
+  if (answer.fingerprint_bytes > 0) {
+    TRY(inspection.fingerprint, read_fingerprint(rest, answer.fingerprint_quality));
   }
   return inspection;
 }

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "asset/fingerprint.hpp"
 #include "asset/media.hpp"
 #include "asset/plan.hpp"
 #include "base/error.hpp"
@@ -78,7 +79,8 @@ struct ProofPicture {
 
 struct Inspection {
   MediaInfo media;
-  std::optional<ProofPicture> proof;  // none for pictures with alpha or hardly larger than it
+  std::optional<ProofPicture> proof;       // none for pictures with alpha or hardly larger than it
+  std::optional<Fingerprint> fingerprint;  // of a picture that is one page or frame
 };
 
 struct ProcessMemory {

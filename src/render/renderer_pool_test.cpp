@@ -11,6 +11,7 @@
 
 #include "base/json.hpp"
 #include "render/renderer/media_type.hpp"
+#include "render/renderer/pdq.hpp"
 #include "render/test_pictures.hpp"
 
 namespace calotype::testing_pictures {
@@ -109,6 +110,19 @@ TEST_F(RendererPoolTest, InspectionSaysWhatAPictureIs) {
   EXPECT_TRUE(alpha.media.has_alpha);
   EXPECT_FALSE(alpha.proof.has_value());
   EXPECT_FALSE(inspected(source_of(jpeg_of(scene(700, 500)))).proof.has_value());
+}
+
+TEST_F(RendererPoolTest, InspectionSaysWhatAPictureLooksLike) {
+  const Bitmap picture = scene(300, 200);
+  const Inspection small = inspected(source_of(encode_png(picture).value()));
+  EXPECT_EQ(small.fingerprint, pdq_fingerprint(picture)) << "of its own pixels";
+  const Inspection large = inspected(source_of(with_orientation(jpeg_of(scene(1'400, 900)), 3)));
+  ASSERT_TRUE(large.fingerprint);
+  const auto wanted = pdq_fingerprint(resample(upright(scene(1'400, 900), 3), pdq_box));
+  EXPECT_LE(distance(large.fingerprint->whole, wanted->whole), 20U);
+  EXPECT_EQ(large.fingerprint->crops.size(), wanted->crops.size());
+  EXPECT_FALSE(inspected(source_of(encode_png(scene(300, 4)).value())).fingerprint);
+  EXPECT_FALSE(inspected(source_of(std::string("Just a few words.\n"))).fingerprint);
 }
 
 TEST_F(RendererPoolTest, BytesThatAreNoPictureAreNoError) {

@@ -33,7 +33,7 @@
 namespace calotype::wire {
 
 inline constexpr std::uint32_t magic = 0x43'41'4c'52;  // "CALR"
-inline constexpr std::uint16_t protocol_version = 3;
+inline constexpr std::uint16_t protocol_version = 4;
 inline constexpr std::size_t message_bytes_max = 4'096;
 inline constexpr std::size_t text_bytes_max = 1'024;
 
@@ -128,14 +128,17 @@ struct Made {
   std::uint32_t width, height;
 };
 
-/// The texts and the proof stand one after another in the output, in the order of their lengths.
+/// The texts, the proof and the fingerprint (as asset/fingerprint.hpp writes it) stand one after
+/// another in the output, in the order of their lengths.
 struct Inspected {
   std::uint64_t id;
   std::uint32_t media_type_bytes, color_space_bytes, icc_profile_bytes, placeholder_bytes;
-  std::uint32_t metadata_bytes, proof_bytes;
+  std::uint32_t metadata_bytes, proof_bytes, fingerprint_bytes;
   std::uint32_t proof_width, proof_height;
   std::uint32_t width, height, pages;
   std::uint8_t orientation, bits_per_channel, channels, flags;  // flags: below
+  std::uint8_t fingerprint_quality;
+  std::array<std::uint8_t, 3> reserved;
 };
 inline constexpr std::uint8_t flag_renderable = 1, flag_alpha = 2, flag_proof = 4,
                               flag_gain_map = 8;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The picture is decoded at the scale that the proof needs, which reads every byte and so finds
-// what is cut off; the placeholder is made from the proof's pixels.
+// what is cut off; the fingerprint and the placeholder are made from the proof's pixels.
 #include "render/renderer/inspect.hpp"
 
 #include <algorithm>
@@ -12,6 +12,8 @@
 #include "render/renderer/media_type.hpp"
 #include "render/renderer/metadata.hpp"
 #include "render/renderer/original.hpp"
+#include "render/renderer/pdq.hpp"
+#include "render/renderer/resample.hpp"
 #include "render/renderer/thumbhash.hpp"
 
 namespace calotype {
@@ -59,6 +61,17 @@ MediaInfo media_of(const OriginalFacts& facts) {
   return media;
 }
 
+/// `small` is the picture at hand; a picture within PDQ's box is looked at as it is. Of what has
+/// several pages or frames one would say too little.
+Outcome<std::optional<Fingerprint>> fingerprint_of(Original& original, const Bitmap& small) {
+  if (original.facts().pages != 1) return std::nullopt;
+  const Size whole = original.facts().upright();
+  if (whole.width > pdq_box.width || whole.height > pdq_box.height)
+    return pdq_fingerprint(resample(small, pdq_box));
+  TRY(const Bitmap* exact, original.scaled(whole));
+  return pdq_fingerprint(*exact);
+}
+
 }  // namespace
 
 Outcome<Inspection> inspect_bytes(Bytes bytes, std::uint64_t pixels_max) {
@@ -82,6 +95,7 @@ Outcome<Inspection> inspect_bytes(Bytes bytes, std::uint64_t pixels_max) {
     TRY(std::string proof, encode_jpeg(*small, proof_quality, true));
     inspection.proof = ProofPicture{std::move(proof), proof_size.width, proof_size.height};
   }
+  TRY(inspection.fingerprint, fingerprint_of(*original, *small));
   TRY(const Bitmap* tiny, original->scaled(fit(whole, placeholder_box)));
   inspection.media.placeholder = base64_of(thumb_hash(*tiny));
   return inspection;

@@ -232,6 +232,10 @@ Outcome<void> Session::write_inspection(wire::Inspected body, const Inspection& 
   TRY_VOID(put(body.placeholder_bytes, media.placeholder));
   TRY_VOID(put(body.metadata_bytes, media.metadata_json));
   TRY_VOID(put(body.proof_bytes, proof));
+  if (const auto& fingerprint = inspection.fingerprint) {
+    TRY_VOID(put(body.fingerprint_bytes, to_bytes(*fingerprint)));
+    body.fingerprint_quality = fingerprint->quality;
+  }
   if (inspection.proof) {
     body.proof_width = inspection.proof->width;
     body.proof_height = inspection.proof->height;
