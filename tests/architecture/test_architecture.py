@@ -249,7 +249,7 @@ def test_rooms_of_one_row_do_not_know_each_other():
     ("http/a.cpp", '#include "catalog/sqlite_database.hpp"'),
     ("http/a.cpp", '#include "server.hpp"'),
     ("http/a.cpp", '#include "../base/error.hpp"'),
-    ("search/a.cpp", '#include "base/error.hpp"'),
+    ("attic/a.cpp", '#include "base/error.hpp"'),
     ("pipeline/a.cpp", "#include <boost/json.hpp>"),
     ("http/a.cpp", "#include <boost/json/value.hpp>"),
     ("base/a.cpp", "#include <boost/asio.hpp>"),
