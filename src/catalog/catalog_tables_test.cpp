@@ -7,6 +7,7 @@
 #include "catalog/catalog_fixture.hpp"
 #include "catalog/integrity_catalog.hpp"
 #include "catalog/library_catalog.hpp"
+#include "catalog/near_duplicate_catalog.hpp"
 #include "catalog/sql_tables.hpp"
 #include "catalog/sqlite_connection.hpp"
 
@@ -27,7 +28,7 @@ class CatalogTablesTest : public CatalogFixture {
 
   /// Something in every table: two assets with variants and history, one deleted, jobs, a key.
   void fill() {
-    for (const auto* content : {"first", "second", "third"}) {
+    for (const auto* content : {"first", "second", "third", "merged"}) {
       record(content);
       inspect(content);
     }
@@ -47,6 +48,12 @@ class CatalogTablesTest : public CatalogFixture {
     record("fifth");
     ASSERT_TRUE(catalog_->library().take_down(
         {.assets = {id_of("fifth")}, .reason = "asked for", .by = ""}, 60s));
+    NearDuplicateCatalog& near = catalog_->near_duplicates();
+    const Fingerprint fingerprint{.whole = {1, 2, 3, 4}, .crops = {}, .quality = 90};
+    const auto first = near.keep_fingerprint(id_of("first"), fingerprint).value().value();
+    const auto second = near.keep_fingerprint(id_of("second"), std::nullopt).value().value();
+    ASSERT_TRUE(near.record_likenesses(std::array{Likeness{first, second, 7}}));
+    ASSERT_TRUE(near.merge_assets(id_of("merged"), id_of("first"), 60s));
   }
 
   static RowsDigest digest_of(CatalogTables& tables, std::string_view table, std::size_t page) {

@@ -249,6 +249,42 @@ ALTER TABLE event ADD COLUMN turn {integer};
 CREATE INDEX event_turn ON event (turn, asset_no, seq);
 )sql";
 
+constexpr std::string_view likeness_schema = R"sql(
+-- What assets look like. No bits where there is nothing to compare by. Apart from media, for they
+-- are kept before an inspection ends; and what every server reads of all of them apart from the
+-- rest.
+CREATE TABLE fingerprint (
+  asset_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
+  whole {bytes} CHECK (length(whole) = 32),
+  middle {bytes} CHECK (length(middle) = 32),
+  quality {integer} NOT NULL,
+  kept_at {integer} NOT NULL
+) {table};
+CREATE INDEX fingerprint_kept ON fingerprint (kept_at);
+CREATE TABLE fingerprint_parts (
+  asset_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
+  bits {bytes} NOT NULL
+) {table};
+
+-- Which look the same.
+CREATE TABLE likeness (
+  first_no {integer} NOT NULL REFERENCES asset (asset_no),
+  second_no {integer} NOT NULL REFERENCES asset (asset_no),
+  distance {integer} NOT NULL,
+  PRIMARY KEY (first_no, second_no),
+  CHECK (first_no < second_no)
+) {keyed_table};
+CREATE INDEX likeness_second ON likeness (second_no);
+
+-- Where URLs of a deleted asset lead to.
+CREATE TABLE merged (
+  from_no {integer} NOT NULL PRIMARY KEY REFERENCES asset (asset_no),
+  into_no {integer} NOT NULL REFERENCES asset (asset_no),
+  at {integer} NOT NULL
+) {table};
+CREATE INDEX merged_into ON merged (into_no);
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
@@ -258,6 +294,7 @@ constexpr std::array migrations = {
     Migration{"quarantine, sums of chunks", integrity_schema},
     Migration{"listings, labels, collections, takedowns", library_schema},
     Migration{"the order of all events", feed_schema},
+    Migration{"fingerprints, likenesses, merges", likeness_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

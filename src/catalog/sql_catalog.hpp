@@ -130,6 +130,23 @@ class SqlCatalog final : public Catalog,
   Result<Page<TakedownRow>> list_takedowns(std::string_view cursor, std::size_t limit) override;
   Result<bool> lift_takedown(std::string_view id) override;
   Result<void> require_not_barred(const AssetId& id) override;
+  Result<std::optional<std::int64_t>> keep_fingerprint(
+      const AssetId& id, const std::optional<Fingerprint>& fingerprint) override;
+  Result<std::optional<KeptFingerprint>> fingerprint_of(const AssetId& id) override;
+  Result<std::vector<KeptFingerprint>> fingerprints_of(
+      std::span<const std::int64_t> asset_nos) override;
+  Result<std::vector<IndexedFingerprint>> fingerprints_after(std::int64_t asset_no,
+                                                             std::size_t limit) override;
+  Result<std::vector<IndexedFingerprint>> fingerprints_since(Timestamp moment) override;
+  Result<FingerprintCount> count_fingerprints() override;
+  Result<std::vector<NumberedAssetId>> without_fingerprint(std::int64_t asset_no,
+                                                           std::size_t limit) override;
+  Result<void> record_likenesses(std::span<const Likeness> likenesses) override;
+  Result<std::vector<Likeness>> likenesses() override;
+  Result<std::vector<NumberedAssetId>> ids_of(std::span<const std::int64_t> asset_nos) override;
+  Result<void> merge_assets(const AssetId& from, const AssetId& into,
+                            std::chrono::milliseconds purge_after) override;
+  Result<std::optional<AssetId>> merged_into(const AssetId& id) override;
 
   Result<FeedPlace> feed_end() override;
   Result<std::vector<FeedEvent>> events_after(const FeedPlace& place, std::size_t limit) override;

@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "catalog/sql_listing.hpp"
+#include "catalog/sql_near_duplicates.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -59,25 +60,8 @@ Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold) {
   return *head;
 }
 
-Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after) {
-  const AssetId id = AssetId::of(head.digest);
-  TRY_VOID(move_asset(tx, head, AssetState::deleted));
-  TRY_VOID(tx.db.execute("DELETE FROM upload WHERE asset_no = $1", {head.no}));
-  TRY_VOID(end_listing(tx.db, head.no));
-  TRY_VOID(remove_media(tx, head.no));
-  TRY_VOID(
-      tx.db.execute("INSERT INTO garbage (blob_key) SELECT blob_key FROM variant "
-                    "WHERE asset_no = $1 AND blob_key IS NOT NULL ON CONFLICT DO NOTHING",
-                    {head.no}));
-  TRY_VOID(tx.db.execute("DELETE FROM variant WHERE asset_no = $1", {head.no}));
-  TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
-  TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
-                   tx.now + purge_after));
-  tx.changes.push_back({.what = CatalogChange::What::asset_deleted, .asset = id});
-  return {};
-}
-
-Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const Error* failure) {
+Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const Error* failure,
+                        std::string_view detail) {
   TRY_VOID(check_transition(head.state, to));
   std::optional<std::string> code;
   if (failure) code = to_string(failure->code);
@@ -96,7 +80,8 @@ Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const E
                 std::format("The asset is no longer {}, so it cannot become {}.",
                             to_string(head.state), to_string(to)));
   std::string because(reason_of(head.state, to));
-  if (failure) because += ": " + failure->message;
+  if (failure) detail = failure->message;
+  if (!detail.empty()) because.append(": ").append(detail);
   TRY_VOID(add_event(tx, head.no, *seq, head.state, to, because));
   head.state = to;
   return {};
@@ -121,6 +106,26 @@ Result<void> note_variants_gone(Transaction& tx, AssetHead& head) {
                                  {head.no}, read_integer));
   if (left) return {};
   return move_asset(tx, head, AssetState::metadata_ready);
+}
+
+Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after,
+                          std::string_view detail) {
+  const AssetId id = AssetId::of(head.digest);
+  TRY_VOID(move_asset(tx, head, AssetState::deleted, nullptr, detail));
+  TRY_VOID(tx.db.execute("DELETE FROM upload WHERE asset_no = $1", {head.no}));
+  TRY_VOID(end_listing(tx.db, head.no));
+  TRY_VOID(remove_media(tx, head.no));
+  TRY_VOID(forget_likeness(tx, head.no));
+  TRY_VOID(
+      tx.db.execute("INSERT INTO garbage (blob_key) SELECT blob_key FROM variant "
+                    "WHERE asset_no = $1 AND blob_key IS NOT NULL ON CONFLICT DO NOTHING",
+                    {head.no}));
+  TRY_VOID(tx.db.execute("DELETE FROM variant WHERE asset_no = $1", {head.no}));
+  TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::inspect, id)));
+  TRY_VOID(add_job(tx, JobKind::expire, asset_job_key(JobKind::expire, id), id.text(),
+                   tx.now + purge_after));
+  tx.changes.push_back({.what = CatalogChange::What::asset_deleted, .asset = id});
+  return {};
 }
 
 Result<void> add_job(Transaction& tx, JobKind kind, std::string_view key, std::string_view asset_id,

@@ -3,6 +3,7 @@
 // uses the same one. A change of state goes through `move_asset` only.
 #pragma once
 
+#include <chrono>
 #include <set>
 
 #include "catalog/catalog.hpp"
@@ -41,14 +42,15 @@ Result<AssetHead> hold_asset(Transaction& tx, const AssetId& id, Hold hold);
 
 /// The end of an asset that is held for update, with all its uploads: DELETED and in no listing,
 /// its proof and variants are garbage, and an expire job runs after `purge_after`. Told to
-/// everybody.
-Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after);
+/// everybody. `detail` as in move_asset.
+Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::milliseconds purge_after,
+                          std::string_view detail = {});
 
 /// One conditional UPDATE, and its event with the table's reason and `detail` after it. `failure`
-/// is stored with METADATA_FAILED. illegal_transition where the table has no such step, or the
-/// asset is not in head.state any more.
+/// is stored with METADATA_FAILED, and its message is the detail. illegal_transition where the
+/// table has no such step, or the asset is not in head.state any more.
 Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to,
-                        const Error* failure = nullptr);
+                        const Error* failure = nullptr, std::string_view detail = {});
 Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
                        std::optional<AssetState> from, AssetState to, std::string_view because);
 /// VARIANTS_READY → METADATA_READY where no variant is left. The asset is held for update.

@@ -116,6 +116,15 @@ constexpr std::array takedown_cells = {
 constexpr std::array takedown_asset_cells = {
     TableColumn{"takedown_id", CellType::text}, TableColumn{"asset_id", CellType::text},
     TableColumn{"digest", CellType::bytes}, TableColumn{"variants", CellType::text}};
+constexpr std::array fingerprint_cells = {
+    TableColumn{"asset_no"}, TableColumn{"whole", CellType::bytes},
+    TableColumn{"middle", CellType::bytes}, TableColumn{"quality"}, TableColumn{"kept_at"}};
+constexpr std::array fingerprint_parts_cells = {TableColumn{"asset_no"},
+                                                TableColumn{"bits", CellType::bytes}};
+constexpr std::array likeness_cells = {TableColumn{"first_no"}, TableColumn{"second_no"},
+                                       TableColumn{"distance"}};
+constexpr std::array merged_cells = {TableColumn{"from_no"}, TableColumn{"into_no"},
+                                     TableColumn{"at"}};
 
 constexpr std::array shapes = {
     TableShape{"asset", asset_cells},
@@ -133,6 +142,10 @@ constexpr std::array shapes = {
     TableShape{"label", label_cells, 4},
     TableShape{"takedown", takedown_cells},
     TableShape{"takedown_asset", takedown_asset_cells, 2},
+    TableShape{"fingerprint", fingerprint_cells},
+    TableShape{"likeness", likeness_cells, 2},
+    TableShape{"merged", merged_cells},
+    TableShape{"fingerprint_parts", fingerprint_parts_cells},
 };
 
 constexpr auto names = [] {
@@ -344,7 +357,7 @@ Result<bool> SqlTables::is_empty() {
     empty = true;
     for (const std::string_view sql :
          {"SELECT 1 FROM asset LIMIT 1", "SELECT 1 FROM api_key LIMIT 1",
-          "SELECT 1 FROM job WHERE key NOT IN ('scrub', 'verify') LIMIT 1"}) {
+          "SELECT 1 FROM job WHERE key NOT IN ('scrub', 'verify', 'fingerprints') LIMIT 1"}) {
       TRY(const auto row, query_one(db, sql, {}, read_integer));
       empty = empty && !row;
     }

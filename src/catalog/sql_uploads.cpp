@@ -6,6 +6,7 @@
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_integrity.hpp"
 #include "catalog/sql_listing.hpp"
+#include "catalog/sql_near_duplicates.hpp"
 #include "catalog/sql_rows.hpp"
 #include "catalog/sql_takedowns.hpp"
 
@@ -56,6 +57,7 @@ Result<AssetHead> hold_for_upload(Transaction& tx, const AssetId& id) {
 
 Result<void> bring_back(Transaction& tx, AssetHead& head, const AssetId& id) {
   TRY_VOID(move_asset(tx, head, AssetState::ingested));
+  TRY_VOID(forget_merge(tx, head.no));
   TRY_VOID(remove_job_by_key(tx, asset_job_key(JobKind::expire, id)));
   return add_job(tx, JobKind::inspect, asset_job_key(JobKind::inspect, id), id.text(), tx.now);
 }
