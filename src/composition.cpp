@@ -14,6 +14,8 @@
 namespace calotype {
 namespace {
 
+constexpr std::string_view fingerprints_job = "fingerprints";
+
 std::uint64_t resident_bytes(pid_t pid) {
   std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
   std::uint64_t total = 0;
@@ -53,7 +55,8 @@ Result<void> Composition::start_pipeline() {
   TRY(renderers_, RendererPool::start(settings_.render));
   TRY(fetcher_, UrlFetcher::make(settings_.fetch));
   ingest_ = std::make_unique<Ingest>(*catalog_, *blobs_, metrics_, settings_.ingest);
-  inspect_ = std::make_unique<Inspect>(*catalog_, *blobs_, *renderers_, clock_,
+  near_duplicates_ = std::make_unique<NearDuplicates>(catalog_->near_duplicates(), metrics_);
+  inspect_ = std::make_unique<Inspect>(*catalog_, *blobs_, *renderers_, *near_duplicates_, clock_,
                                        settings_.render.inspect_timeout * 2);
   expire_ = std::make_unique<Expire>(*catalog_, *blobs_, settings_.jobs.lease);
   scrub_ = std::make_unique<Scrub>(*catalog_, *blobs_, *expire_, clock_, metrics_, settings_.scrub);
@@ -79,6 +82,7 @@ Result<void> Composition::start_pipeline() {
                                        settings_.render.limits, settings_.deliver.lease,
                                        settings_.render.render_timeout * 2);
   TRY_VOID(catalog_->enqueue(JobKind::scrub, "scrub", "", std::chrono::milliseconds{0}));
+  TRY_VOID(catalog_->enqueue(JobKind::verify, fingerprints_job, "", std::chrono::milliseconds{0}));
   if (settings_.verify_shares > 0)
     TRY_VOID(catalog_->enqueue(JobKind::verify, "verify", "", std::chrono::milliseconds{0}));
   if (!settings_.jobs.concurrency.empty())
@@ -95,6 +99,7 @@ Result<void> Composition::start_doors() {
                           .blobs = *blobs_,
                           .ingest = *ingest_,
                           .deliver = *deliver_,
+                          .near_duplicates = *near_duplicates_,
                           .metrics = metrics_,
                           .clock = clock_,
                           .presets = settings_.presets,
@@ -126,6 +131,7 @@ void Composition::hear_changes() {
         http_->forget_keys();
         break;
       case CatalogChange::What::missed:
+        near_duplicates_->look_again();
         http_->forget_keys();
         deletions_->look_again();
         break;
@@ -157,9 +163,15 @@ Result<void> Composition::scrub(const Job& job, const std::stop_token& stop) {
   return catalog_->put_back_job({job.id, job.fence}, settings_.scrub_interval);
 }
 
-/// Of no asset: the share whose turn it is, which comes round for ever. Of one: its proof.
+/// Of no asset: the share whose turn it is, or fingerprints that are missing, which come round for
+/// ever. Of one: its proof.
 Result<void> Composition::verify(const Job& job, const std::stop_token& stop) {
   const JobLease lease{job.id, job.fence};
+  if (job.key == fingerprints_job) {
+    TRY(const bool has_more, inspect_->fingerprint_older(stop));
+    return catalog_->put_back_job(
+        lease, has_more ? std::chrono::milliseconds{0} : settings_.scrub_interval);
+  }
   if (!job.asset_id.empty()) {
     TRY_VOID(inspect_->remake_proof(job, stop));
     return catalog_->complete_job(lease);

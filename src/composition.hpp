@@ -48,6 +48,7 @@ class Composition {
   std::unique_ptr<RendererPool> renderers_;
   std::unique_ptr<UrlFetcher> fetcher_;
   std::unique_ptr<Ingest> ingest_;
+  std::unique_ptr<NearDuplicates> near_duplicates_;
   std::unique_ptr<Inspect> inspect_;
   std::unique_ptr<Expire> expire_;
   std::unique_ptr<Scrub> scrub_;

@@ -24,6 +24,7 @@ class BlobStore;
 class Catalog;
 class Deliver;
 class Ingest;
+class NearDuplicates;
 class UrlFetcher;
 
 struct HttpSettings {
@@ -62,6 +63,7 @@ struct Services {
   BlobStore& blobs;
   Ingest& ingest;
   Deliver& deliver;
+  NearDuplicates& near_duplicates;
   Metrics& metrics;
   const Clock& clock;
   const PresetTable& presets;

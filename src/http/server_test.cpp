@@ -127,6 +127,7 @@ class ServerTest : public testing::Test {
     deliver_ = std::make_unique<Deliver>(
         DeliverParts{*catalog_, *blobs_, *renderers_, *cache_, *deletions_, clock_, metrics_},
         DeliverSettings{}, RenderLimits{});
+    near_duplicates_ = std::make_unique<NearDuplicates>(catalog_->near_duplicates(), metrics_);
     presets_ = PresetTable::with_defaults();
     settings_.port = 0;
     settings_.io_threads = 2;
@@ -134,6 +135,7 @@ class ServerTest : public testing::Test {
   }
   void TearDown() override {
     server_.reset();
+    near_duplicates_.reset();
     deliver_.reset();
     ingest_.reset();
     renderers_.reset();
@@ -142,16 +144,19 @@ class ServerTest : public testing::Test {
     fs::remove_all(folder_);
   }
 
+  Services services() {
+    return {.catalog = *catalog_,
+            .blobs = *blobs_,
+            .ingest = *ingest_,
+            .deliver = *deliver_,
+            .near_duplicates = *near_duplicates_,
+            .metrics = metrics_,
+            .clock = clock_,
+            .presets = presets_,
+            .probe_health = [](auto) { return Result<void>{}; }};
+  }
   void start() {
-    const Services services{.catalog = *catalog_,
-                            .blobs = *blobs_,
-                            .ingest = *ingest_,
-                            .deliver = *deliver_,
-                            .metrics = metrics_,
-                            .clock = clock_,
-                            .presets = presets_,
-                            .probe_health = [](auto) { return Result<void>{}; }};
-    auto started = HttpServer::start(settings_, services);
+    auto started = HttpServer::start(settings_, services());
     ASSERT_TRUE(started) << describe(started.error());
     server_ = *std::move(started);
   }
@@ -162,7 +167,7 @@ class ServerTest : public testing::Test {
     return one.answer();
   }
   void inspect_all() {
-    Inspect inspect(*catalog_, *blobs_, *renderers_, clock_, 10s);
+    Inspect inspect(*catalog_, *blobs_, *renderers_, *near_duplicates_, clock_, 10s);
     const auto jobs = catalog_->claim_jobs(Lane::metadata, 10, 60s).value();
     for (const Job& job : jobs) ASSERT_TRUE(inspect.run(job, {}));
   }
@@ -187,6 +192,7 @@ class ServerTest : public testing::Test {
   std::unique_ptr<SharedCache> cache_;
   std::unique_ptr<Ingest> ingest_;
   std::unique_ptr<Deliver> deliver_;
+  std::unique_ptr<NearDuplicates> near_duplicates_;
   PresetTable presets_;
   HttpSettings settings_;
   std::unique_ptr<HttpServer> server_;
@@ -468,9 +474,7 @@ TEST_F(ServerTest, DrainingCancelsWhatWillNotEnd) {
 
 TEST_F(ServerTest, ListensElsewhereOnlyWithKeys) {
   settings_.host = "0.0.0.0";
-  const Services services{*catalog_, *blobs_, *ingest_, *deliver_,
-                          metrics_,  clock_,  presets_, [](auto) { return Result<void>{}; }};
-  const auto started = HttpServer::start(settings_, services);
+  const auto started = HttpServer::start(settings_, services());
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::bad_config);
 }
@@ -479,9 +483,7 @@ TEST_F(ServerTest, TakesNoPortThatIsTaken) {
   start();
   HttpSettings other = settings_;
   other.port = server_->port();
-  const Services services{*catalog_, *blobs_, *ingest_, *deliver_,
-                          metrics_,  clock_,  presets_, [](auto) { return Result<void>{}; }};
-  const auto started = HttpServer::start(other, services);
+  const auto started = HttpServer::start(other, services());
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::bad_config);
 }
