@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "http/connection.hpp"
 #include "http/cors.hpp"
+#include "http/merged_targets.hpp"
 #include "http/representation.hpp"
 #include "http/signature.hpp"
 
@@ -32,6 +33,19 @@ Error foreign_page() {
 
 Response response_of(Answer answer) {
   return std::get<Response>(std::move(answer));
+}
+
+/// What is not found may have been merged into what is.
+Answer handled(const Site& site, const Route& route, const Exchange& exchange) {
+  Answer answer = route.handle(site, exchange);
+  const auto* const response = std::get_if<Response>(&answer);
+  const Method method = exchange.head.method;
+  const bool is_lost = response != nullptr && response->status == 404 &&
+                       (method == Method::get || method == Method::head);
+  if (!is_lost) return answer;
+  const bool is_picture = route.access == Access::signature;
+  if (auto moved = follow_merges(site, exchange.head.target, is_picture)) return *std::move(moved);
+  return answer;
 }
 
 void log_failure(const Error& error, std::string_view target) {
@@ -149,7 +163,7 @@ Task<Response> Connection::run_handler(const Route& route, Exchange& exchange) {
   if (!route.blocks) co_return response_of(route.handle(site, exchange));
   auto answered = co_await offload(
       thread_.executor(), parts_.lookups,
-      [&site, &route, &exchange]() -> Result<Answer> { return route.handle(site, exchange); });
+      [&site, &route, &exchange]() -> Result<Answer> { return handled(site, route, exchange); });
   if (!answered) co_return problem_response(answered.error());
   auto* order = std::get_if<PictureOrder>(&*answered);
   if (order == nullptr) {

@@ -82,6 +82,7 @@ std::string_view reason_phrase(int status) {
       {206, "Partial Content"},
       {302, "Found"},
       {304, "Not Modified"},
+      {308, "Permanent Redirect"},
       {400, "Bad Request"},
       {401, "Unauthorized"},
       {403, "Forbidden"},

@@ -83,6 +83,11 @@ Answer get_iiif(const Site& site, const Exchange& exchange);
 Answer get_cloudinary(const Site& site, const Exchange& exchange);
 // imgproxy_routes.cpp
 Answer get_imgproxy(const Site& site, const Exchange& exchange);
+// likeness_routes.cpp
+Answer search_assets(const Site& site, const Exchange& exchange);
+Answer list_duplicates(const Site& site, const Exchange& exchange);
+Answer show_duplicates(const Site& site, const Exchange& exchange);
+Answer merge_duplicates(const Site& site, const Exchange& exchange);
 // job_routes.cpp
 Answer list_jobs(const Site& site, const Exchange& exchange);
 Answer retry_job(const Site& site, const Exchange& exchange);

@@ -23,6 +23,23 @@ std::string_view iiif_identifier(std::string_view target) {
   return target.substr(0, target.find_first_of("/?"));
 }
 
+constexpr std::string_view imgproxy_prefix = "/imgproxy/";
+
+struct ImgproxyPath {
+  std::string_view signature;
+  std::string_view path;  // what it signs
+};
+
+/// Nothing where the target is not imgproxy's, or is not signed by its keys.
+std::optional<ImgproxyPath> imgproxy_path(const HttpSettings& settings, std::string_view target) {
+  if (!target.starts_with(imgproxy_prefix) || settings.imgproxy.keys.pairs.empty())
+    return std::nullopt;
+  std::string_view rest = target.substr(imgproxy_prefix.size());
+  rest = rest.substr(0, rest.find('?'));
+  const auto end = std::min(rest.find('/'), rest.size());
+  return ImgproxyPath{rest.substr(0, end), rest.substr(end)};
+}
+
 }  // namespace
 
 std::string sign_iiif_base(std::string_view key, std::string_view path) {
@@ -52,15 +69,28 @@ std::string sign_target(std::string_view key, std::string_view target) {
 }
 
 Result<void> check_signed_target(const HttpSettings& settings, std::string_view target) {
-  constexpr std::string_view imgproxy = "/imgproxy/";
-  if (target.starts_with(imgproxy) && !settings.imgproxy.keys.pairs.empty()) {
-    std::string_view rest = target.substr(imgproxy.size());
-    rest = rest.substr(0, rest.find('?'));
-    const auto end = std::min(rest.find('/'), rest.size());
-    return check_imgproxy_signature(settings.imgproxy.keys, rest.substr(0, end), rest.substr(end));
-  }
+  if (const auto signed_path = imgproxy_path(settings, target))
+    return check_imgproxy_signature(settings.imgproxy.keys, signed_path->signature,
+                                    signed_path->path);
   if (!settings.require_signature) return {};
   return check_signature(settings.signing_key, target);
+}
+
+std::string signed_again(const HttpSettings& settings, std::string_view target) {
+  if (const auto signed_path = imgproxy_path(settings, target)) {
+    const ImgproxyKeys& keys = settings.imgproxy.keys;
+    return std::string(imgproxy_prefix) +
+           imgproxy_signature(keys.pairs.front(), keys.signature_size, signed_path->path) +
+           std::string(signed_path->path);
+  }
+  if (!settings.require_signature) return std::string(target);
+  const auto identifier = iiif_identifier(target);
+  if (const auto bare = without_base_signature(identifier); bare.size() != identifier.size()) {
+    const auto path = target.substr(0, iiif_prefix.size() + bare.size());
+    return sign_iiif_base(settings.signing_key, path) +
+           std::string(target.substr(iiif_prefix.size() + identifier.size()));
+  }
+  return sign_target(settings.signing_key, without_signature(target));
 }
 
 Result<void> check_signature(std::string_view key, std::string_view target) {

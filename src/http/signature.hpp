@@ -24,6 +24,10 @@ struct HttpSettings;
 /// there are some, and everything else by ours, where that is required.
 Result<void> check_signed_target(const HttpSettings& settings, std::string_view target);
 
+/// A target that carries the signature of another, with its own. One without stays without, where
+/// that is not required.
+std::string signed_again(const HttpSettings& settings, std::string_view target);
+
 // A IIIF viewer makes URLs of its own from the one that it was given, so there the signature is
 // part of the picture's identifier, and opens all that begins with it:
 //

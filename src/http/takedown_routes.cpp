@@ -9,6 +9,7 @@
 #include "http/router.hpp"
 #include "http/upload_facts.hpp"
 #include "http/utf8_text.hpp"
+#include "pipeline/near_duplicates.hpp"
 
 namespace calotype {
 namespace {
@@ -54,23 +55,27 @@ std::unexpected<Error> no_takedown(std::string_view id) {
               std::format("There is no takedown “{}”.", id.substr(0, 80)));
 }
 
-Result<NewTakedown> read_order(const Exchange& exchange) {
+Result<NewTakedown> read_order(const Site& site, const Exchange& exchange) {
   TRY(const json::value document, parse_json(exchange.body));
   if (!document.is_object()) return fail(ErrorCode::bad_request, "The body is a JSON object.");
   const json::object& body = document.get_object();
   for (const auto& member : body)
     if (member.key() != "asset" && member.key() != "reason" && member.key() != "cluster")
       return fail(ErrorCode::bad_request, "A takedown has asset, reason and cluster.");
+  bool is_cluster = false;
   if (const json::value* cluster = body.if_contains("cluster")) {
     if (!cluster->is_bool()) return fail(ErrorCode::bad_request, "cluster is true or false.");
-    if (cluster->get_bool())
-      return fail(ErrorCode::bad_request,
-                  "This server knows no clusters of near-duplicates: take down each asset.");
+    is_cluster = cluster->get_bool();
   }
   NewTakedown order{.assets = {}, .reason = {}, .by = exchange.principal.name};
   TRY(const std::string asset, text_member(body, "asset"));
   TRY(const AssetId id, parse_asset_argument(asset));
   order.assets.push_back(id);
+  if (is_cluster) {
+    TRY(const NearCluster cluster, site.services.near_duplicates.cluster_of(id));
+    order.assets = {cluster.centre};
+    for (const NearAsset& member : cluster.members) order.assets.push_back(member.id);
+  }
   TRY(order.reason, text_member(body, "reason"));
   std::ranges::replace(order.reason, '\0', ' ');  // which no text column holds
   if (order.reason.size() > reason_bytes_max)
@@ -80,7 +85,7 @@ Result<NewTakedown> read_order(const Exchange& exchange) {
 }
 
 Result<Response> take(const Site& site, const Exchange& exchange) {
-  TRY(const NewTakedown order, read_order(exchange));
+  TRY(const NewTakedown order, read_order(site, exchange));
   TRY(const TakedownRow takedown,
       site.services.catalog.library().take_down(order, site.settings.purge_after));
   for (const TakenAsset& asset : takedown.assets) site.forget(asset.id);
