@@ -47,6 +47,8 @@ struct Draft {
   VerifyCommand verify;
   ImportCommand import;
   StorageLifecycleCommand lifecycle;
+  DuplicatesCommand duplicates;
+  MergeCommand merge;
 };
 
 std::string set_is_pair(const std::string& text) {
@@ -318,6 +320,21 @@ Exit code 0: all is right, or was mended. 1: something is not.)");
   add_config_options(*verify, draft);
 }
 
+void add_duplicates(CLI::App& app, Draft& draft) {
+  auto* duplicates = app.add_subcommand("duplicates", "List pictures that look the same, or merge");
+  duplicates->footer(R"(Examples:
+  calotype duplicates
+  calotype duplicates merge FROM INTO
+DISTANCE is from the first of a cluster, in bits of 256. Nothing is merged by itself.)");
+  duplicates->add_option("--limit", draft.duplicates.limit, "Only so many clusters");
+  auto* merge = duplicates->add_subcommand("merge", "Give one asset's uploads and URLs to another");
+  merge->footer(R"(Example:
+  calotype duplicates merge FROM INTO
+FROM is deleted: its uploads become those of INTO, and its URLs lead to INTO's.)");
+  merge->add_option("FROM", draft.merge.from, "The asset that goes")->required();
+  merge->add_option("INTO", draft.merge.into, "The asset that stays")->required();
+}
+
 void add_pairs(std::vector<FlagSetting>& flags, const std::vector<std::string>& pairs,
                const std::string& flag) {
   for (const std::string& pair : pairs) {
@@ -385,6 +402,8 @@ Command command_of(Draft& draft, const std::string& name) {
     return draft.migrate;
   }
   if (name == "import") return draft.import;
+  if (name == "duplicates") return draft.duplicates;
+  if (name == "duplicates merge") return draft.merge;
   if (name == "verify") {
     draft.verify.config = config;
     return draft.verify;
@@ -470,6 +489,7 @@ std::variant<CommandLine, Usage> parse_command_line(std::vector<std::string> arg
   add_import(app, draft);
   add_verify(app, draft);
   add_storage(app, draft);
+  add_duplicates(app, draft);
   try {
     std::ranges::reverse(arguments);  // as CLI11 wants a vector
     app.parse(std::move(arguments));

@@ -99,6 +99,13 @@ struct ImportCommand {
   std::uint32_t jobs = 8;  // files at once
   bool all = false;
 };
+struct DuplicatesCommand {
+  std::uint32_t limit = 0;  // clusters; 0: all
+};
+struct MergeCommand {
+  std::string from;
+  std::string into;
+};
 struct VerifyCommand {
   bool repair = false;
   std::string share;  // "3/30"; empty: all
@@ -122,7 +129,8 @@ using Command =
     std::variant<ServeCommand, WorkerCommand, PutCommand, GetCommand, ListCommand, ShowCommand,
                  DeleteCommand, TakedownCommand, JobsCommand, RetryCommand, KeyCreateCommand,
                  KeyListCommand, KeyRevokeCommand, ConfigCommand, SignCommand, MigrateStoreCommand,
-                 VerifyCommand, ImportCommand, StorageCheckCommand, StorageLifecycleCommand>;
+                 VerifyCommand, ImportCommand, StorageCheckCommand, StorageLifecycleCommand,
+                 DuplicatesCommand, MergeCommand>;
 
 struct CommandLine {
   std::string name;  // "put", "key create": what errors begin with

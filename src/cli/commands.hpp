@@ -28,6 +28,8 @@ Result<void> run(const MigrateStoreCommand& command, Session& session);
 Result<void> run(const ImportCommand& command, Session& session);
 /// blob_corrupt where something is wrong and was not mended; the report is out by then.
 Result<void> run(const VerifyCommand& command, Session& session);
+Result<void> run(const DuplicatesCommand& command, Session& session);
+Result<void> run(const MergeCommand& command, Session& session);
 Result<void> run(const StorageCheckCommand& command, Session& session);
 Result<void> run(const StorageLifecycleCommand& command, Session& session);
 

@@ -16,6 +16,7 @@
 
 #include "base/stop_on_signal.hpp"
 #include "cli/commands.hpp"
+#include "cli/duplicates.hpp"
 #include "cli/import_journal.hpp"
 #include "cli/import_source.hpp"
 #include "cli/text_table.hpp"
@@ -37,6 +38,12 @@ struct Counts {
   std::uint64_t duplicate_bytes = 0;
   std::uint64_t unchanged_bytes = 0;
   std::uint64_t sent_bytes = 0;
+};
+
+/// Among what was new.
+struct NearDuplicateCount {
+  std::uint64_t assets = 0;   // that look like another
+  std::uint64_t pending = 0;  // inspections that have not ended: there may be more
 };
 
 class Import {
@@ -69,6 +76,7 @@ class Import {
   void note(const ImportItem& item, const Digest& digest, const json::value& answer, bool is_sent);
   void fail_item(const ImportItem& item, const Error& error);
   void tell(bool is_last);
+  void count_near_duplicates();
   json::object summary() const;
   void print_summary() const;
 
@@ -88,8 +96,10 @@ class Import {
   mutable std::mutex mutex_;  // of what follows
   Counts counts_;
   std::vector<ImportFailure> failures_;
-  std::unordered_set<std::string> here_;  // hashes that the server has, by this run
-  double known_share_ = 0.5;              // of the files that were asked for lately
+  std::unordered_set<std::string> here_;     // hashes that the server has, by this run
+  std::unordered_set<std::string> created_;  // ids
+  std::optional<NearDuplicateCount> near_duplicates_;
+  double known_share_ = 0.5;  // of the files that were asked for lately
   std::uint64_t asked_every_ = 0;
   std::optional<Error> gave_up_;
 };
@@ -116,6 +126,7 @@ Result<void> Import::run(const std::stop_token& stop) {
   }
   tell(true);
   std::ranges::sort(failures_, {}, &ImportFailure::name);
+  if (!gave_up_) count_near_duplicates();
   if (session_.json)
     print_json(session_, summary());
   else
@@ -220,6 +231,7 @@ void Import::note(const ImportItem& item, const Digest& digest, const json::valu
   if (text_field(answer, "status") == "PENDING") {
     ++counts_.created;
     counts_.created_bytes += item.bytes;
+    created_.insert(text_field(answer, "id"));
   } else {
     ++counts_.duplicates;
     counts_.duplicate_bytes += item.bytes;
@@ -267,6 +279,17 @@ void Import::tell(bool is_last) {
                << (is_moving_ ? "" : "\n") << std::flush;
 }
 
+/// As many as have been found by now: whoever wants them all asks again, by `calotype duplicates`.
+void Import::count_near_duplicates() {
+  if (created_.empty()) return;
+  const auto found = list_duplicates(session_, 0);
+  if (!found) return;  // a summary without them is a summary still
+  near_duplicates_ = NearDuplicateCount{.assets = 0, .pending = found->pending};
+  for (const json::value& cluster : found->clusters)
+    for (const json::value& member : array_field(cluster, "members"))
+      if (created_.contains(text_field(member, "id"))) ++near_duplicates_->assets;
+}
+
 json::object Import::summary() const {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
@@ -280,6 +303,8 @@ json::object Import::summary() const {
           {"new", counts_.created},
           {"new_bytes", counts_.created_bytes},
           {"duplicates", counts_.duplicates},
+          {"near_duplicates", near_duplicates_ ? near_duplicates_->assets : 0},
+          {"pending", near_duplicates_ ? near_duplicates_->pending : 0},
           {"unchanged", counts_.unchanged},
           {"skipped", skipped_},
           {"failed", failures_.size()},
@@ -296,13 +321,19 @@ void Import::print_summary() const {
     session_.out << "failed: " << shown_text(failure.name) << ": " << to_string(failure.error.code)
                  << ": " << shown_text(failure.error.message) << '\n';
   const auto line = [&](std::string_view what, std::uint64_t count, std::string more = {}) {
-    session_.out << std::format("{:<12}{:>10}", what, count) << (more.empty() ? "" : "  ") << more
+    session_.out << std::format("{:<16}{:>6}", what, count) << (more.empty() ? "" : "  ") << more
                  << '\n';
   };
   line("files", items_.size(), readable_bytes(total_bytes_));
   line("new", counts_.created, readable_bytes(counts_.created_bytes));
   line("duplicates", counts_.duplicates,
        readable_bytes(counts_.duplicate_bytes) + " saved: stored already");
+  if (near_duplicates_) {
+    const std::uint64_t pending = near_duplicates_->pending;
+    line("near-duplicates", near_duplicates_->assets,
+         pending > 0 ? std::format("so far: {} files are being looked at", pending)
+                     : "look like another: calotype duplicates");
+  }
   if (counts_.unchanged > 0)
     line("unchanged", counts_.unchanged, "brought in by an earlier run, and not read again");
   if (skipped_ > 0)

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's clusters of assets that look the same.
+#pragma once
+
+#include <cstdint>
+
+#include "cli/session.hpp"
+
+namespace calotype {
+
+struct Duplicates {
+  json::array clusters;
+  std::uint64_t pending = 0;  // inspections that have not ended
+};
+
+/// Page after page; `limit` clusters at most (0: all).
+Result<Duplicates> list_duplicates(Session& session, std::uint64_t limit);
+
+}  // namespace calotype
