@@ -97,19 +97,18 @@ class Server:
 
     def put_inspected(self, files):
         """Uploads the files and waits until each is inspected; the assets as the API has them."""
-        ids = [self.put(file) for file in files]
-        assets = []
+        return [self.settled(name) for name in [self.put(file) for file in files]]
+
+    def settled(self, name):
+        """The asset as the API has it, once it is inspected."""
         deadline = time.monotonic() + 120
-        for name in ids:
-            while True:
-                asset = self.json("GET", f"/v1/assets/{name}")
-                if asset["state"] in ("METADATA_READY", "VARIANTS_READY"):
-                    assets.append(asset)
-                    break
-                if asset["state"] == "METADATA_FAILED" or time.monotonic() > deadline:
-                    raise SystemExit(f"bench: {name} was not inspected: {asset}")
-                time.sleep(0.02)
-        return assets
+        while True:
+            asset = self.json("GET", f"/v1/assets/{name}")
+            if asset["state"] in ("METADATA_READY", "VARIANTS_READY"):
+                return asset
+            if asset["state"] == "METADATA_FAILED" or time.monotonic() > deadline:
+                raise SystemExit(f"bench: {name} was not inspected: {asset}")
+            time.sleep(0.02)
 
     def metric(self, name, **labels):
         """The sum of the samples of a metric that have these labels."""

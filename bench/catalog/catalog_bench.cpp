@@ -152,19 +152,17 @@ void run_jobs(Places places, const std::string& name, std::size_t count, std::si
   std::atomic<std::size_t> next = 0;
   in_parallel(64, [&](int) {
     for (std::size_t i = next++; i < count; i = next++)
-      must(catalog->enqueue(kind, std::format("bench:{}", i), "",
-                            std::chrono::milliseconds{0}));
+      must(catalog->enqueue(kind, std::format("bench:{}", i), "", std::chrono::milliseconds{0}));
   });
   Metrics metrics;
   std::atomic<std::size_t> left = count;
   const auto began = Steady::now();
   {
-    const JobRunner runner(
-        *catalog, metrics, {.concurrency = {{lane_of(kind), workers}}},
-        {{kind, {.run = [&](const Job&, const std::stop_token&) -> Result<void> {
-            --left;
-            return {};
-          }}}});
+    const JobRunner runner(*catalog, metrics, {.concurrency = {{lane_of(kind), workers}}},
+                           {{kind, {.run = [&](const Job&, const std::stop_token&) -> Result<void> {
+                               --left;
+                               return {};
+                             }}}});
     while (left > 0 || must(catalog->next_due(lane_of(kind))))
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }

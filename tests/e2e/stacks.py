@@ -113,7 +113,7 @@ class Audit:
     def unfinished(self):
         """Jobs that are to end and have not."""
         return self.rows("SELECT kind, key, state, attempts, last_error FROM job "
-                         "WHERE key NOT IN ('scrub', 'verify')")
+                         "WHERE key NOT IN ('scrub', 'verify', 'fingerprints')")
 
     def pending(self):
         return self.rows("SELECT id, state FROM asset WHERE state IN ('INGESTED', 'DEDUP_CHECK')")

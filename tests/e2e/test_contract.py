@@ -164,8 +164,9 @@ def operations():
             "PUT /v1/assets/{id}/focal-point", "DELETE /v1/assets/{id}/focal-point",
             "POST /v1/assets/bulk", "GET /v1/library", "POST /v1/takedowns", "GET /v1/takedowns",
             "GET /v1/takedowns/{id}", "DELETE /v1/takedowns/{id}",
-            "POST /v1/assets/{id}/retry", "GET /v1/events", "GET /v1/jobs",
-            "POST /v1/jobs/{id}/retry",
+            "GET /v1/search", "GET /v1/duplicates", "GET /v1/duplicates/{id}",
+            "POST /v1/duplicates/merge", "POST /v1/assets/{id}/retry", "GET /v1/events",
+            "GET /v1/jobs", "POST /v1/jobs/{id}/retry",
             "GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{id}", "GET /healthz", "GET /readyz",
             "GET /metrics", "GET /openapi.json", "DELETE /v1/assets/{id}/uploads/{upload}",
             "DELETE /v1/assets/{id}"]
