@@ -47,7 +47,6 @@ struct Draft {
   VerifyCommand verify;
   ImportCommand import;
   StorageLifecycleCommand lifecycle;
-  DuplicatesCommand duplicates;
   MergeCommand merge;
 };
 
@@ -322,15 +321,9 @@ Exit code 0: all is right, or was mended. 1: something is not.)");
 
 void add_duplicates(CLI::App& app, Draft& draft) {
   auto* duplicates = app.add_subcommand("duplicates", "List pictures that look the same, or merge");
-  duplicates->footer(R"(Examples:
-  calotype duplicates
-  calotype duplicates merge FROM INTO
-DISTANCE is from the first of a cluster, in bits of 256. Nothing is merged by itself.)");
-  duplicates->add_option("--limit", draft.duplicates.limit, "Only so many clusters");
+  duplicates->footer("Example:\n  calotype duplicates\nNothing is merged by itself.");
   auto* merge = duplicates->add_subcommand("merge", "Give one asset's uploads and URLs to another");
-  merge->footer(R"(Example:
-  calotype duplicates merge FROM INTO
-FROM is deleted: its uploads become those of INTO, and its URLs lead to INTO's.)");
+  merge->footer("Example:\n  calotype duplicates merge FROM INTO\nFROM is deleted.");
   merge->add_option("FROM", draft.merge.from, "The asset that goes")->required();
   merge->add_option("INTO", draft.merge.into, "The asset that stays")->required();
 }
@@ -402,7 +395,7 @@ Command command_of(Draft& draft, const std::string& name) {
     return draft.migrate;
   }
   if (name == "import") return draft.import;
-  if (name == "duplicates") return draft.duplicates;
+  if (name == "duplicates") return DuplicatesCommand{};
   if (name == "duplicates merge") return draft.merge;
   if (name == "verify") {
     draft.verify.config = config;

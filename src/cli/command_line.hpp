@@ -99,9 +99,7 @@ struct ImportCommand {
   std::uint32_t jobs = 8;  // files at once
   bool all = false;
 };
-struct DuplicatesCommand {
-  std::uint32_t limit = 0;  // clusters; 0: all
-};
+struct DuplicatesCommand {};
 struct MergeCommand {
   std::string from;
   std::string into;

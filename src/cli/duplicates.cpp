@@ -2,7 +2,6 @@
 // Shows which pictures look the same, and merges one into another.
 #include "cli/duplicates.hpp"
 
-#include <algorithm>
 #include <format>
 #include <ostream>
 
@@ -11,8 +10,6 @@
 
 namespace calotype {
 namespace {
-
-constexpr std::uint64_t page_size = 100;
 
 std::string file_name_of(const json::value& asset) {
   const auto& uploads = array_field(asset, "uploads");
@@ -45,24 +42,23 @@ void print_table(const Duplicates& found, Session& session) {
 
 }  // namespace
 
-Result<Duplicates> list_duplicates(Session& session, std::uint64_t limit) {
+Result<Duplicates> list_duplicates(Session& session) {
   Duplicates found;
   std::string cursor;
   do {
-    const std::uint64_t left = limit == 0 ? page_size : limit - found.clusters.size();
-    std::string target = std::format("/v1/duplicates?limit={}", std::min(left, page_size));
+    std::string target = "/v1/duplicates?limit=100";
     if (!cursor.empty()) target += "&cursor=" + escape_segment(cursor);
     TRY(const json::value page, ask(session, {.target = target}));
     const auto& clusters = array_field(page, "clusters");
     found.clusters.insert(found.clusters.end(), clusters.begin(), clusters.end());
     found.pending = number_field(page, "pending");
     cursor = text_field(page, "next");
-  } while (!cursor.empty() && (limit == 0 || found.clusters.size() < limit));
+  } while (!cursor.empty());
   return found;
 }
 
-Result<void> run(const DuplicatesCommand& command, Session& session) {
-  TRY(const Duplicates found, list_duplicates(session, command.limit));
+Result<void> run(const DuplicatesCommand&, Session& session) {
+  TRY(const Duplicates found, list_duplicates(session));
   if (session.json) {
     print_json(session, json::object{{"clusters", found.clusters}, {"pending", found.pending}});
     return {};

@@ -13,7 +13,7 @@ struct Duplicates {
   std::uint64_t pending = 0;  // inspections that have not ended
 };
 
-/// Page after page; `limit` clusters at most (0: all).
-Result<Duplicates> list_duplicates(Session& session, std::uint64_t limit);
+/// All of them, page after page.
+Result<Duplicates> list_duplicates(Session& session);
 
 }  // namespace calotype

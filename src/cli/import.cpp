@@ -282,7 +282,7 @@ void Import::tell(bool is_last) {
 /// As many as have been found by now: whoever wants them all asks again, by `calotype duplicates`.
 void Import::count_near_duplicates() {
   if (created_.empty()) return;
-  const auto found = list_duplicates(session_, 0);
+  const auto found = list_duplicates(session_);
   if (!found) return;  // a summary without them is a summary still
   near_duplicates_ = NearDuplicateCount{.assets = 0, .pending = found->pending};
   for (const json::value& cluster : found->clusters)
