@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -130,6 +131,17 @@ Result<void> FolderSpool::remove_leftovers() {
   return {};
 }
 
+FolderSpoolFile::FolderSpoolFile(FolderSpool& spool, std::uint64_t free_bytes_min, UniqueFd file,
+                                 std::uint64_t bytes)
+    : spool_(spool),
+      free_bytes_min_(free_bytes_min),
+      place_{.file = std::move(file), .name = {}},
+      bytes_(bytes),
+      written_(bytes),
+      room_(bytes),
+      started_(bytes),
+      may_collect_(bytes % sector_bytes == 0) {}
+
 FolderSpoolFile::~FolderSpoolFile() {
   (void)await_block();
   if (!place_.name.empty()) spool_.ops_.unlink(spool_.root_, place_.name);
@@ -154,6 +166,7 @@ Result<void> FolderSpoolFile::append(ByteSpan bytes) {
     spool_.give_back(std::move(buffer_));
   }
   TRY_VOID(leave_room(bytes.size()));
+  if (std::exchange(may_collect_, false)) begin_direct();
   bytes_ += bytes.size();
   if (filling_) return append_direct(bytes);
   TRY_VOID(write(bytes));
@@ -189,6 +202,16 @@ Result<void> FolderSpoolFile::settle() {
   }
   // A file that failed on its way stays failed, however often it is published.
   return written_ == bytes_ ? Result<void>{} : cannot_store(EIO);
+}
+
+Result<void> FolderSpoolFile::flush() {
+  TRY_VOID(settle());
+  if (const int error = spool_.ops_.fdatasync(fd()); error < 0) return cannot_store(-error);
+  // A last block that was filled up has left the file's position behind its end.
+  if (::lseek(fd(), static_cast<off_t>(bytes_), SEEK_SET) < 0) return cannot_store(errno);
+  started_ = bytes_;
+  may_collect_ = bytes_ % sector_bytes == 0;
+  return {};
 }
 
 void FolderSpoolFile::begin_direct() {

@@ -81,6 +81,10 @@ class FolderSpoolFile final : public SpoolFile {
  public:
   FolderSpoolFile(FolderSpool& spool, std::uint64_t free_bytes_min)
       : spool_(spool), free_bytes_min_(free_bytes_min) {}
+  /// Goes on with a file that has its own name and keeps it: its first `bytes` bytes are on the
+  /// disk.
+  FolderSpoolFile(FolderSpool& spool, std::uint64_t free_bytes_min, UniqueFd file,
+                  std::uint64_t bytes);
   ~FolderSpoolFile() override;
   FolderSpoolFile(const FolderSpoolFile&) = delete;
   FolderSpoolFile& operator=(const FolderSpoolFile&) = delete;
@@ -90,6 +94,8 @@ class FolderSpoolFile final : public SpoolFile {
 
   /// Gives all its bytes to the file system (and to no disk yet). From then on it has an fd.
   Result<void> settle();
+  /// All its bytes are on the disk on return, and more may follow.
+  Result<void> flush();
   /// After settle: all its bytes went to the disk's own cache, and the file system has written down
   /// where they are, in order with what it writes down later.
   bool is_past_cache() const { return is_past_cache_; }
@@ -128,6 +134,7 @@ class FolderSpoolFile final : public SpoolFile {
   std::uint64_t started_ = 0;  // up to here the kernel was told to write
   bool is_direct_ = false;     // the writer's while a block is under way
   bool is_past_cache_ = false;
+  bool may_collect_ = false;  // what follows begins where the disk can write past the cache
   FolderSpool::Buffer filling_;
   std::size_t filled_ = 0;
   FolderSpool::Buffer writing_;

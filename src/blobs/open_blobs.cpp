@@ -3,8 +3,10 @@
 
 #include <filesystem>
 
+#include "blobs/folder_parts.hpp"
 #include "blobs/s3_client.hpp"
 #include "blobs/s3_lifecycle.hpp"
+#include "blobs/s3_parts.hpp"
 #include "blobs/s3_probe.hpp"
 #include "blobs/s3_store.hpp"
 
@@ -39,6 +41,13 @@ Result<std::unique_ptr<BlobStore>> open_blobs(const BlobSettings& settings, cons
   if (const auto* folder = std::get_if<FolderSettings>(&settings))
     return open_folder_store(*folder);
   return open_s3_store(std::get<S3Settings>(settings), clock, metrics);
+}
+
+Result<std::unique_ptr<UploadParts>> open_upload_parts(const BlobSettings& settings,
+                                                       Metrics& metrics) {
+  if (const auto* folder = std::get_if<FolderSettings>(&settings))
+    return open_folder_parts(*folder);
+  return open_s3_parts(std::get<S3Settings>(settings), metrics);
 }
 
 Result<std::unique_ptr<StorageUpkeep>> open_storage_upkeep(const BlobSettings& settings,

@@ -10,6 +10,7 @@
 #include "blobs/blob_store.hpp"
 #include "blobs/folder_store.hpp"
 #include "blobs/s3_settings.hpp"
+#include "blobs/upload_parts.hpp"
 
 namespace calotype {
 
@@ -22,6 +23,11 @@ std::string place_of(const BlobSettings& settings);
 /// As open_folder_store or open_s3_store. `clock` and `metrics` outlive it.
 Result<std::unique_ptr<BlobStore>> open_blobs(const BlobSettings& settings, const Clock& clock,
                                               Metrics& metrics);
+
+/// Where uploads that come in pieces lie until they are whole: beside the blobs of an open store of
+/// the same settings, which it does not outlive. storage_failed. `metrics` outlives it.
+Result<std::unique_ptr<UploadParts>> open_upload_parts(const BlobSettings& settings,
+                                                       Metrics& metrics);
 
 /// What an operator may do with an S3 store besides serving from it.
 class StorageUpkeep {
