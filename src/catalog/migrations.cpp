@@ -242,6 +242,44 @@ CREATE INDEX takedown_bar ON takedown_asset (asset_id);
 INSERT INTO upkeep (name, position) VALUES ('listing', 0);
 )sql";
 
+constexpr std::string_view resumable_schema = R"sql(
+-- Uploads that come in parts. lease_until is 0 while nobody writes; wanted says that somebody else
+-- would like to.
+CREATE TABLE resumable_upload (
+  id {text} NOT NULL PRIMARY KEY,
+  state {text} NOT NULL CHECK (state IN ('receiving', 'finished', 'ended')),
+  is_partial {integer} NOT NULL,
+  received {integer} NOT NULL,
+  total {integer},
+  hash_state {bytes} NOT NULL,
+  expected {bytes} CHECK (length(expected) = 32),
+  file_name {text} NOT NULL,
+  uploader {text} NOT NULL,
+  tags {text} NOT NULL,
+  collection {text} NOT NULL,
+  fields {text} NOT NULL,
+  metadata {text} NOT NULL,
+  joined_from {text} NOT NULL,
+  asset_id {text},
+  fence {integer} NOT NULL,
+  lease_until {integer} NOT NULL,
+  wanted {integer} NOT NULL,
+  created_at {integer} NOT NULL,
+  expires_at {integer} NOT NULL,
+  CHECK ((asset_id IS NOT NULL) = (state = 'finished')),
+  CHECK (total IS NULL OR received <= total)
+) {queue_table};
+CREATE INDEX resumable_upload_expiry ON resumable_upload (expires_at);
+
+-- What the store made of them; a folder keeps one file an upload, and names none.
+CREATE TABLE resumable_part (
+  upload_id {text} NOT NULL REFERENCES resumable_upload (id),
+  seq {integer} NOT NULL,
+  name {text} NOT NULL,
+  PRIMARY KEY (upload_id, seq)
+) {keyed_table};
+)sql";
+
 constexpr std::string_view feed_schema = R"sql(
 -- The order of all events, by their transaction's turn (feed_catalog.hpp). What is older than this
 -- column has none, and is in no feed.
@@ -294,6 +332,7 @@ constexpr std::array migrations = {
     Migration{"quarantine, sums of chunks", integrity_schema},
     Migration{"listings, labels, collections, takedowns", library_schema},
     Migration{"the order of all events", feed_schema},
+    Migration{"uploads that come in parts", resumable_schema},
     Migration{"fingerprints, likenesses, merges", likeness_schema},
 };
 

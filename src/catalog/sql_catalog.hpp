@@ -102,6 +102,22 @@ class SqlCatalog final : public Catalog,
   Result<void> revoke_key(std::string_view id) override;
   Result<SharedSecret> shared_secret() override;
 
+  Result<void> create_resumable(const ResumableUpload& upload,
+                                std::chrono::milliseconds expires_in) override;
+  Result<ResumableUpload> find_resumable(std::string_view id) override;
+  Result<std::variant<Claimed, Held>> claim_resumable(std::string_view id,
+                                                      std::chrono::milliseconds lease) override;
+  Result<bool> extend_resumable(const ResumableLease& lease, std::chrono::milliseconds by) override;
+  Result<void> release_resumable(const ResumableLease& lease) override;
+  Result<void> advance_resumable(const ResumableLease& lease, const ResumableProgress& progress,
+                                 std::chrono::milliseconds expires_in) override;
+  Result<void> finish_resumable(const ResumableLease& lease, const AssetId& asset) override;
+  Result<void> end_resumable(const ResumableLease& lease) override;
+  Result<std::vector<std::string>> expired_resumables(std::size_t limit) override;
+  Result<std::vector<std::string>> outdated_resumables(std::chrono::milliseconds kept_for,
+                                                       std::size_t limit) override;
+  Result<void> forget_resumable(std::string_view id) override;
+
   Result<void> quarantine(const PromisedBlob& blob, std::string_view reason) override;
   Result<bool> is_quarantined(std::string_view blob_key) override;
   Result<std::vector<QuarantineRow>> quarantined(std::string_view after,

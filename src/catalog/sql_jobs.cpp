@@ -208,6 +208,7 @@ Result<void> SqlCatalog::end_all_leases() {
     TRY_VOID(tx.db.execute(
         "UPDATE asset SET purging = 0, purge_epoch = purge_epoch + 1 WHERE purging = 1"));
     TRY_VOID(tx.db.execute("DELETE FROM variant WHERE blob_key IS NULL"));
+    TRY_VOID(tx.db.execute("UPDATE resumable_upload SET lease_until = 0"));
     return {};
   });
 }
