@@ -48,10 +48,15 @@ class SummedSpoolFile final : public SpoolFile {
   std::optional<ChunkSums> sums_;
 };
 
-SummedSpoolFile& own(SpoolFile& file) {
-  auto* const summed = dynamic_cast<SummedSpoolFile*>(&file);
-  require(summed != nullptr, "a spool file is published by the store that made it");
-  return *summed;
+/// nullptr for one that was spooled elsewhere (UploadParts::assemble): its bytes came in at other
+/// times, and are summed when they are first read.
+SummedSpoolFile* summed_of(SpoolFile& file) {
+  return dynamic_cast<SummedSpoolFile*>(&file);
+}
+
+SpoolFile& inner_of(SpoolFile& file) {
+  auto* const summed = summed_of(file);
+  return summed == nullptr ? file : summed->inner();
 }
 
 /// Each chunk of the file, in order; blob_corrupt where the disk does not give them back.
@@ -109,7 +114,7 @@ class CheckedBlobs final : public BlobStore {
   }
   Result<void> publish(SpoolFile& file, const BlobKey& key) override;
   Result<void> replace(SpoolFile& file, const BlobKey& key) override {
-    return store_->replace(own(file).inner(), key);
+    return store_->replace(inner_of(file), key);
   }
   Result<void> put(ByteSpan bytes, const BlobKey& key) override { return store_->put(bytes, key); }
   Result<void> remove(const BlobKey& key) override {
@@ -291,23 +296,25 @@ Result<BlobSource> CheckedBlobs::source(const BlobKey& key, std::uint64_t bytes)
 
 /// An original that is quarantined has its name already, and other bytes behind it.
 Result<void> CheckedBlobs::publish(SpoolFile& file, const BlobKey& key) {
-  SummedSpoolFile& summed = own(file);
+  SpoolFile& inner = inner_of(file);
   bool is_quarantined = false;
   if (key.is_original()) {
     TRY(is_quarantined, integrity_.is_quarantined(key.text()));
   }
   if (!is_quarantined) {
-    TRY_VOID(store_->publish(summed.inner(), key));
+    TRY_VOID(store_->publish(inner, key));
   } else {
-    TRY_VOID(store_->replace(summed.inner(), key));
+    TRY_VOID(store_->replace(inner, key));
     TRY_VOID(integrity_.release(key.text()));
     log::info("a quarantined blob was brought in again", {{"blob", key.text()}});
   }
-  keep_sums(key, summed.sums());
-  memory_.keep(key, summed.sums());
+  auto* const summed = summed_of(file);
+  if (summed == nullptr) return {};
+  keep_sums(key, summed->sums());
+  memory_.keep(key, summed->sums());
   // What was just written need not be read back to make the first picture of it.
-  if (summed.bytes() >= checked_rarely_min)
-    if (const auto near = store_->source(key, summed.bytes()); near)
+  if (summed->bytes() >= checked_rarely_min)
+    if (const auto near = store_->source(key, summed->bytes()); near)
       if (const auto* blob = std::get_if<Blob>(&*near))
         memory_.note_whole(key, FileStamp::of(*blob));
   return {};

@@ -5,6 +5,19 @@
 #include <thread>
 
 namespace calotype {
+namespace {
+
+NewUpload new_upload(const Digest& digest, std::uint64_t bytes, const UploadFacts& facts) {
+  return {.digest = digest,
+          .bytes = bytes,
+          .file_name = facts.file_name,
+          .uploader = facts.uploader,
+          .tags = facts.tags,
+          .collection = facts.collection,
+          .fields_json = facts.fields_json};
+}
+
+}  // namespace
 
 Ingest::Ingest(AssetCatalog& catalog, BlobWriter& blobs, Metrics& metrics,
                const IngestSettings& settings)
@@ -23,20 +36,23 @@ Intake Ingest::begin(const ClaimedDigests& claimed) {
 
 Result<std::optional<Recorded>> Ingest::record_known(const Digest& digest,
                                                      const UploadFacts& facts) {
-  NewUpload upload{.digest = digest,
-                   .file_name = facts.file_name,
-                   .uploader = facts.uploader,
-                   .tags = facts.tags,
-                   .collection = facts.collection,
-                   .fields_json = facts.fields_json};
-  TRY(auto recorded, catalog_.record_existing(upload));
+  TRY(auto recorded, catalog_.record_existing(new_upload(digest, 0, facts)));
   if (recorded) existing_.add();
+  return recorded;
+}
+
+Result<Recorded> Ingest::record(const Digest& digest, std::uint64_t bytes, const UploadFacts& facts,
+                                Spooled spooled) {
+  TRY(Recorded recorded, publish(new_upload(digest, bytes, facts), std::move(spooled)));
+  (recorded.created ? created_ : existing_).add();
+  bytes_in_.add(static_cast<double>(bytes));
   return recorded;
 }
 
 /// A purge of the same content may take the bytes between publish and record; then both are done
 /// again, until the purge has ended.
-Result<Recorded> Ingest::publish(const NewUpload& upload, std::unique_ptr<SpoolFile> file) {
+Result<Recorded> Ingest::publish(const NewUpload& upload, Spooled spooled) {
+  std::unique_ptr<SpoolFile> file;
   const BlobKey key = BlobKey::original(upload.digest);
   const auto deadline = std::chrono::steady_clock::now() + settings_.purge_wait_max;
   while (true) {
@@ -44,6 +60,9 @@ Result<Recorded> Ingest::publish(const NewUpload& upload, std::unique_ptr<SpoolF
     if (presence.stored) {
       TRY(auto recorded, catalog_.record_existing(upload));
       if (recorded) return *std::move(recorded);
+    }
+    if (!file) {
+      TRY(file, spooled());
     }
     TRY_VOID(blobs_.publish(*file, key));
     TRY(auto recorded, catalog_.record_published(upload, presence.purge_epoch));
@@ -92,17 +111,11 @@ Result<Recorded> Intake::finish(const UploadFacts& facts) {
   if (claimed_.sha512 && *claimed_.sha512 != sha512_->finish())
     return fail(ErrorCode::digest_mismatch,
                 "The bytes received do not have the SHA-512 that the request claims.");
-  const NewUpload upload{.digest = digest,
-                         .bytes = bytes_,
-                         .file_name = facts.file_name,
-                         .uploader = facts.uploader,
-                         .tags = facts.tags,
-                         .collection = facts.collection,
-                         .fields_json = facts.fields_json};
-  TRY(Recorded recorded, ingest_.publish(upload, std::move(file_)));
+  TRY(Recorded recorded,
+      ingest_.record(digest, bytes_, facts,
+                     [this]() -> Result<std::unique_ptr<SpoolFile>> { return std::move(file_); }));
+  file_.reset();  // of content that is here: dropped by this thread, for it may take a while
   ingest_.duration_.observe(std::chrono::steady_clock::now() - began_);
-  (recorded.created ? ingest_.created_ : ingest_.existing_).add();
-  ingest_.bytes_in_.add(static_cast<double>(bytes_));
   return recorded;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -72,11 +73,17 @@ class Ingest {
   Intake begin(const ClaimedDigests& claimed);
   /// Another upload of content that is here, without its bytes; nothing where it is not here.
   Result<std::optional<Recorded>> record_known(const Digest& digest, const UploadFacts& facts);
+  /// The last step of every upload, of bytes that were written down and hashed already: durable and
+  /// recorded on return. `spooled` gives them, and is asked once at most: not for content that is
+  /// here.
+  using Spooled = std::move_only_function<Result<std::unique_ptr<SpoolFile>>()>;
+  Result<Recorded> record(const Digest& digest, std::uint64_t bytes, const UploadFacts& facts,
+                          Spooled spooled);
   const IngestSettings& settings() const { return settings_; }
 
  private:
   friend class Intake;
-  Result<Recorded> publish(const NewUpload& upload, std::unique_ptr<SpoolFile> file);
+  Result<Recorded> publish(const NewUpload& upload, Spooled spooled);
 
   AssetCatalog& catalog_;
   BlobWriter& blobs_;
