@@ -17,6 +17,7 @@
 #include "pipeline/deliver.hpp"
 #include "pipeline/ingest.hpp"
 #include "pipeline/migrate.hpp"
+#include "pipeline/resumable_uploads.hpp"
 #include "pipeline/scrub.hpp"
 #include "pipeline/verify.hpp"
 #include "render/renderer_pool.hpp"
@@ -30,6 +31,7 @@ struct AppSettings {
   CacheSettings cache;
   RenderSettings render;
   IngestSettings ingest;
+  ResumableSettings resumable;
   DeliverSettings deliver;
   DeletionSettings deletions;
   FetchSettings fetch;

@@ -47,6 +47,7 @@ Result<void> Composition::open_stores() {
   if (!catalog_->is_shared()) TRY_VOID(catalog_->end_all_leases());
   TRY(auto blobs, open_blobs(settings_.blobs, clock_, metrics_));
   blobs_ = check_blobs(std::move(blobs), catalog_->integrity(), metrics_);
+  TRY(upload_parts_, open_upload_parts(settings_.blobs, metrics_));
   TRY(cache_, open_cache(settings_.cache, metrics_));
   return {};
 }
@@ -55,6 +56,8 @@ Result<void> Composition::start_pipeline() {
   TRY(renderers_, RendererPool::start(settings_.render));
   TRY(fetcher_, UrlFetcher::make(settings_.fetch));
   ingest_ = std::make_unique<Ingest>(*catalog_, *blobs_, metrics_, settings_.ingest);
+  resumable_ = std::make_unique<ResumableUploads>(catalog_->resumable_uploads(), *upload_parts_,
+                                                  *ingest_, clock_, settings_.resumable);
   near_duplicates_ = std::make_unique<NearDuplicates>(catalog_->near_duplicates(), metrics_);
   inspect_ = std::make_unique<Inspect>(*catalog_, *blobs_, *renderers_, *near_duplicates_, clock_,
                                        settings_.render.inspect_timeout * 2);
@@ -98,6 +101,7 @@ Result<void> Composition::start_doors() {
   const Services services{.catalog = *catalog_,
                           .blobs = *blobs_,
                           .ingest = *ingest_,
+                          .resumable = *resumable_,
                           .deliver = *deliver_,
                           .near_duplicates = *near_duplicates_,
                           .metrics = metrics_,
@@ -159,6 +163,7 @@ std::map<JobKind, JobHandler> Composition::handlers() {
 
 /// It comes round for ever.
 Result<void> Composition::scrub(const Job& job, const std::stop_token& stop) {
+  TRY_VOID(resumable_->sweep(stop));
   TRY_VOID(scrub_->run(stop));
   return catalog_->put_back_job({job.id, job.fence}, settings_.scrub_interval);
 }

@@ -44,10 +44,12 @@ class Composition {
   UniqueFd lock_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<UploadParts> upload_parts_;
   std::unique_ptr<SharedCache> cache_;
   std::unique_ptr<RendererPool> renderers_;
   std::unique_ptr<UrlFetcher> fetcher_;
   std::unique_ptr<Ingest> ingest_;
+  std::unique_ptr<ResumableUploads> resumable_;
   std::unique_ptr<NearDuplicates> near_duplicates_;
   std::unique_ptr<Inspect> inspect_;
   std::unique_ptr<Expire> expire_;

@@ -207,6 +207,8 @@ Result<AppSettings> shared_settings(const Settings& settings) {
   app.render = render_settings(settings);
   TRY_VOID(app.render.validate());
   app.ingest.bytes_max = settings.bytes("ingest.max_bytes");
+  app.resumable.expires = settings.duration("ingest.resumable_expires");
+  app.resumable.lease = settings.duration("jobs.lease");
   app.fetch = fetch_settings(settings);
   app.deliver = deliver_settings(settings);
   app.cache = {.url = settings.text("cache"),

@@ -33,6 +33,8 @@ TEST(AppSettings, DefaultsAreThoseOfTheRooms) {
   EXPECT_EQ(app.render.limits.frames_max, rooms.render.limits.frames_max);
   EXPECT_EQ(app.render.limits.animation_pixels_max, rooms.render.limits.animation_pixels_max);
   EXPECT_EQ(app.ingest.bytes_max, rooms.ingest.bytes_max);
+  EXPECT_EQ(app.resumable.expires, rooms.resumable.expires);
+  EXPECT_EQ(app.resumable.lease, rooms.resumable.lease);
   EXPECT_EQ(app.deliver.wait_max, rooms.deliver.wait_max);
   EXPECT_EQ(app.deliver.renders_waiting_max, rooms.deliver.renders_waiting_max);
   EXPECT_EQ(app.deliver.in_memory_bytes_max, rooms.deliver.in_memory_bytes_max);

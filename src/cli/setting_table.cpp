@@ -109,6 +109,9 @@ constexpr std::array table = {
                 "What uploads leave free of the disk, so that a full store can be deleted from."},
     SettingSpec{"ingest.lane_threads", whole, "64",
                 "Uploads that are written to disk at the same moment.", 1, 1'024},
+    SettingSpec{"ingest.resumable_expires", duration, "24h",
+                "Without a byte before an upload that comes in parts (tus) is given up.", 1'000,
+                year_ms},
 
     SettingSpec{"fetch.allow", list, "",
                 "Hosts that uploads by URL may be fetched from: images.example.org, "

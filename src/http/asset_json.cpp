@@ -222,19 +222,22 @@ json::object key_json(const ApiKeyRow& key) {
           {"created_at", to_rfc3339(key.created_at)}};
 }
 
-Response recorded_response(const Site& site, const Recorded& recorded) {
+json::object recorded_json(const Site& site, const Recorded& recorded) {
   const AssetRow& asset = recorded.asset;
   json::value url = nullptr;
   const Recipe* thumb = site.services.presets.find("thumb");
   if (!recorded.created && thumb != nullptr && is_ready(asset) && asset.media.renderable)
     url = site.preset_url(asset, "thumb", *thumb, {});
-  const json::object object{
-      {"id", asset.id.text()},          {"status", recorded.created ? "PENDING" : "EXISTING"},
-      {"url", std::move(url)},          {"sha256", asset.digest.hex()},
-      {"bytes", asset.bytes},           {"upload", recorded.upload_id},
-      {"state", to_string(asset.state)}};
-  Response response = json_response(recorded.created ? 201 : 200, json::serialize(object));
-  response.add("Location", "/v1/assets/" + asset.id.text());
+  return {{"id", asset.id.text()},          {"status", recorded.created ? "PENDING" : "EXISTING"},
+          {"url", std::move(url)},          {"sha256", asset.digest.hex()},
+          {"bytes", asset.bytes},           {"upload", recorded.upload_id},
+          {"state", to_string(asset.state)}};
+}
+
+Response recorded_response(const Site& site, const Recorded& recorded) {
+  Response response =
+      json_response(recorded.created ? 201 : 200, json::serialize(recorded_json(site, recorded)));
+  response.add("Location", "/v1/assets/" + recorded.asset.id.text());
   return response;
 }
 

@@ -35,7 +35,9 @@ json::object variant_json(const Site& site, const VariantRow& variant);
 json::object job_json(const Job& job);
 json::object key_json(const ApiKeyRow& key);
 
-/// {"id","status","url",…}: what an upload is answered with. 201 or 200.
+/// {"id","status","url",…}: what an upload is answered with.
+json::object recorded_json(const Site& site, const Recorded& recorded);
+/// The same as an answer, 201 or 200, with the asset's Location.
 Response recorded_response(const Site& site, const Recorded& recorded);
 
 json::value text_or_null(std::string_view text);

@@ -89,16 +89,20 @@ class Connection : public ConnectionHook {
   void watch_for_leaving(std::function<void()> gone);
   void stop_watching();
   void send_ahead();
+  void add_upload_fields(Response& response) const;
   Task<bool> finish_request(Response response);
 
   // connection_body.cpp
   void begin_body();
   Response refuse_body(const Error& error) const;
-  Task<Result<std::size_t>> fill(std::span<char> buffer);
+  Task<Result<void>> fill(std::span<char> buffer, std::size_t& filled);
   Task<Result<std::size_t>> receive(std::span<char> buffer);
   Task<Result<std::string>> read_small_body();
   Task<bool> say_continue();
   Task<Response> run_upload(const Route& route, const Exchange& exchange);
+  Task<Result<UploadStart>> begin_upload(const Route& route, const Exchange& exchange);
+  Task<bool> say_interim(UploadSink& sink);
+  std::shared_ptr<bool> stop_when_unwanted(UploadSink& sink);
   Task<Result<Response>> stream_to(std::shared_ptr<UploadSink> sink);
   Task<Result<Response>> finish_upload(std::shared_ptr<UploadSink> sink, ByteSpan last);
 
@@ -134,6 +138,7 @@ class Connection : public ConnectionHook {
   bool timed_out_ = false;
   bool cancelled_ = false;
   bool reading_body_ = false;
+  bool body_unwanted_ = false;  // somebody else writes what it was for
   std::uint64_t body_bytes_ = 0;
   std::chrono::milliseconds body_waited_{0};
 };

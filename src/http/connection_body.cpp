@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "http/connection.hpp"
+#include "http/partial_upload_routes.hpp"
 
 namespace calotype {
 namespace {
@@ -19,6 +20,10 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::unexpected<Error> incomplete() {
   return fail(ErrorCode::body_incomplete, "The body ended early.");
+}
+
+std::unexpected<Error> unwanted() {
+  return fail(ErrorCode::upload_locked, "Another request goes on with this upload.");
 }
 
 }  // namespace
@@ -37,12 +42,17 @@ void Connection::begin_body() {
   if (head_.chunked) chunks_.emplace();
   body_done_ = !head_.has_body();
   body_broken_ = false;
+  body_unwanted_ = false;
   body_bytes_ = 0;
   body_waited_ = std::chrono::milliseconds{0};
 }
 
 /// Raw bytes of the connection: what came with the head first, then from the socket.
 Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
+  if (body_unwanted_) {
+    body_broken_ = true;
+    co_return unwanted();
+  }
   if (body_at_ < end_) {
     const std::size_t count = std::min(buffer.size(), end_ - body_at_);
     std::memcpy(buffer.data(), in_.data() + body_at_, count);
@@ -57,6 +67,7 @@ Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
   reading_body_ = false;
   if (error || timed_out_ || cancelled_) {
     body_broken_ = true;
+    if (body_unwanted_) co_return unwanted();
     if (cancelled_) co_return fail(ErrorCode::cancelled, "The server is stopping.");
     if (timed_out_) co_return fail(ErrorCode::timeout, "The body came too slowly.");
     co_return incomplete();
@@ -66,9 +77,10 @@ Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
   co_return received;
 }
 
-/// Payload, until the buffer is full or the body has ended.
-Task<Result<std::size_t>> Connection::fill(std::span<char> buffer) {
-  std::size_t filled = 0;
+/// Payload, until the buffer is full or the body has ended. Also where it fails, `filled` is what
+/// has come.
+Task<Result<void>> Connection::fill(std::span<char> buffer, std::size_t& filled) {
+  filled = 0;
   while (!body_done_ && filled < buffer.size()) {
     std::span<char> rest = buffer.subspan(filled);
     if (!chunks_ && rest.size() > body_left_) rest = rest.first(body_left_);
@@ -91,7 +103,7 @@ Task<Result<std::size_t>> Connection::fill(std::span<char> buffer) {
     else
       after_body_.append(rest.data() + decoded->consumed, left);
   }
-  co_return filled;
+  co_return Result<void>{};
 }
 
 Task<bool> Connection::say_continue() {
@@ -108,20 +120,55 @@ Task<Result<std::string>> Connection::read_small_body() {
   if (body_left_ > small_body_bytes_max) co_return too_large();
   if (!co_await say_continue()) co_return incomplete();
   std::string body(chunks_ ? small_body_bytes_max : body_left_, '\0');
-  const auto filled = co_await fill(body);
-  if (!filled) co_return std::unexpected(filled.error());
+  std::size_t filled = 0;
+  const auto received = co_await fill(body, filled);
+  if (!received) co_return std::unexpected(received.error());
   if (!body_done_) co_return too_large();
-  body.resize(*filled);
+  body.resize(filled);
   co_return body;
 }
 
+/// A plain upload asks nobody before its first byte.
+Task<Result<UploadStart>> Connection::begin_upload(const Route& route, const Exchange& exchange) {
+  const Site& site = parts_.site;
+  if (!route.blocks && !asks_for_resumption(head_)) co_return route.begin_upload(site, exchange);
+  co_return co_await offload(thread_.executor(), parts_.ingests, [&site, &route, &exchange] {
+    return route.begin_upload(site, exchange);
+  });
+}
+
+/// False where the connection is broken.
+Task<bool> Connection::say_interim(UploadSink& sink) {
+  std::string interim = head_.http_1_0 ? std::string{} : sink.interim();
+  if (interim.empty()) co_return true;
+  out_.emplace_back(std::move(interim));
+  co_return co_await flush();
+}
+
+/// What it gives has to be set to false before the request is answered: whoever stops the body may
+/// come when this connection is long gone.
+std::shared_ptr<bool> Connection::stop_when_unwanted(UploadSink& sink) {
+  auto is_coming = std::make_shared<bool>(true);
+  sink.on_unwanted([this, is_coming, executor = thread_.executor()] {
+    asio::post(executor, [this, is_coming] {
+      if (!*is_coming) return;
+      body_unwanted_ = true;
+      if (reading_body_) socket_.cancel();
+    });
+  });
+  return is_coming;
+}
+
 Task<Response> Connection::run_upload(const Route& route, const Exchange& exchange) {
-  auto begun = route.begin_upload(parts_.site, exchange);
+  auto begun = co_await begin_upload(route, exchange);
   if (!begun) co_return problem_response(begun.error());
-  if (!co_await say_continue()) co_return problem_response(incomplete().error());
+  if (auto* response = std::get_if<Response>(&*begun)) co_return std::move(*response);
   // Shared with the pool's thread that drops it.
-  std::shared_ptr<UploadSink> sink = *std::move(begun);
-  auto response = co_await stream_to(sink);
+  std::shared_ptr<UploadSink> sink = std::get<std::unique_ptr<UploadSink>>(*std::move(begun));
+  const auto is_coming = stop_when_unwanted(*sink);
+  Result<Response> response = incomplete();
+  if (co_await say_interim(*sink) && co_await say_continue()) response = co_await stream_to(sink);
+  *is_coming = false;
   if (response) co_return *std::move(response);
   const Error error = std::move(response).error();
   if (error.kind() == ErrorKind::upstream || error.kind() == ErrorKind::internal ||
@@ -143,13 +190,21 @@ Task<Result<Response>> Connection::stream_to(std::shared_ptr<UploadSink> sink) {
   for (std::size_t turn = 0;; turn ^= 1) {
     if (!buffers[turn]) buffers[turn] = std::make_unique_for_overwrite<char[]>(capacity);
     const std::span<char> buffer(buffers[turn].get(), turn == 0 ? first_size : capacity);
-    const auto filled = co_await fill(buffer);
+    std::size_t filled = 0;
+    const auto received = co_await fill(buffer, filled);
     // The pool's thread reads the other buffer until it has landed.
     const auto written = writing ? co_await writing->get() : Result<void>{};
-    if (!filled) co_return std::unexpected(filled.error());
     if (!written) co_return std::unexpected(written.error());
-    const ByteSpan chunk = std::as_bytes(buffer.first(*filled));
+    const ByteSpan chunk = std::as_bytes(buffer.first(filled));
+    if (!received) {
+      (void)co_await offload(thread_.executor(), parts_.ingests, [sink, chunk]() -> Result<void> {
+        sink->break_off(chunk);
+        return {};
+      });
+      co_return std::unexpected(received.error());
+    }
     if (body_done_) co_return co_await finish_upload(std::move(sink), chunk);
+    (void)co_await say_interim(*sink);  // a connection that is broken is noticed by its reader
     writing.emplace(thread_.executor(), parts_.ingests,
                     [sink, chunk] { return sink->write(chunk); });
   }

@@ -10,8 +10,10 @@
 #include "http/connection.hpp"
 #include "http/cors.hpp"
 #include "http/merged_targets.hpp"
+#include "http/partial_upload_routes.hpp"
 #include "http/representation.hpp"
 #include "http/signature.hpp"
+#include "http/tus_routes.hpp"
 
 namespace calotype {
 namespace {
@@ -68,9 +70,17 @@ Task<bool> Connection::answer_request() {
   begin_body();
   Response response = co_await make_answer();
   if (response.events) co_return co_await send_events(std::move(response));
+  add_upload_fields(response);
   co_await begin_file(response);
   co_await begin_remote(response);
   co_return co_await finish_request(std::move(response));
+}
+
+/// What the protocols of resumable uploads want in every answer, or in those to OPTIONS.
+void Connection::add_upload_fields(Response& response) const {
+  if (is_tus_path(head_.path())) add_tus_fields(parts_.site, head_.method, response);
+  if (head_.method == Method::options)
+    add_partial_upload_fields(parts_.site, head_.path(), response);
 }
 
 /// Sends it, and brings the connection to where the next request begins, or to its end.
@@ -99,6 +109,7 @@ Task<bool> Connection::finish_request(Response response) {
 Task<Response> Connection::make_answer() {
   const Site& site = parts_.site;
   route_name_ = "variant";
+  head_.method = tus_method(head_);
   if (!head_.has_body() && (head_.method == Method::get || head_.method == Method::head)) {
     const HotEntry* entry = thread_.hot().find(head_.target, head_.joined(FieldName::accept));
     if (entry != nullptr) {

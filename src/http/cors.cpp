@@ -8,12 +8,17 @@ namespace calotype {
 namespace {
 
 constexpr std::string_view exposed =
-    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Last-Modified, "
-    "Link, Location, Retry-After, X-Cache";
+    "Accept-Ranges, Calotype-Asset, Calotype-Status, Content-Disposition, Content-Length, "
+    "Content-Range, ETag, Last-Modified, Link, Location, Retry-After, Tus-Checksum-Algorithm, "
+    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Complete, Upload-Concat, "
+    "Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Limit, Upload-Metadata, "
+    "Upload-Offset, X-Cache";
 constexpr std::string_view request_fields =
     "Authorization, Content-Digest, Content-Disposition, Content-Type, If-Match, "
-    "If-Modified-Since, "
-    "If-None-Match, If-Range, If-Unmodified-Since, Last-Event-ID, Range, Repr-Digest";
+    "If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Last-Event-ID, Range, "
+    "Repr-Digest, Tus-Resumable, Upload-Checksum, Upload-Complete, Upload-Concat, "
+    "Upload-Defer-Length, Upload-Draft-Interop-Version, Upload-Length, Upload-Metadata, "
+    "Upload-Offset, X-HTTP-Method-Override, X-Request-ID, X-Requested-With";
 
 /// "http://[::1]:3000" → "[::1]".
 std::string_view host_of(std::string_view origin) {

@@ -28,8 +28,10 @@ struct Route {
   Access access;
   std::string_view name;  // the metrics' label
   Handler handle = nullptr;
-  UploadHandler begin_upload = nullptr;  // instead: the body is streamed
-  bool blocks = true;                    // false: answered on the I/O thread
+  /// Instead: the body is streamed. Runs where uploads do, so that what waits for one holds up no
+  /// other request.
+  UploadHandler begin_upload = nullptr;
+  bool blocks = true;    // false: answered, or begun, on the I/O thread
   bool deletes = false;  // as DELETE does: not for pages of another origin where there are no keys
   bool operations = false;  // there too where nothing else is (a worker)
 };
@@ -69,8 +71,17 @@ Answer lift_takedown(const Site& site, const Exchange& exchange);
 Answer set_focal_point(const Site& site, const Exchange& exchange);
 Answer forget_focal_point(const Site& site, const Exchange& exchange);
 // upload_routes.cpp
-Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> begin_upload(const Site& site, const Exchange& exchange);
 Answer record_known(const Site& site, const Exchange& exchange);
+// tus_routes.cpp
+Result<UploadStart> create_tus_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> append_to_tus_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> show_tus_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> terminate_tus_upload(const Site& site, const Exchange& exchange);
+// partial_upload_routes.cpp
+Result<UploadStart> append_to_partial_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> show_partial_upload(const Site& site, const Exchange& exchange);
+Result<UploadStart> cancel_partial_upload(const Site& site, const Exchange& exchange);
 // variant_routes.cpp
 Answer get_variant(const Site& site, const Exchange& exchange);
 Answer get_imgix(const Site& site, const Exchange& exchange);

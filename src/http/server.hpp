@@ -25,6 +25,7 @@ class Catalog;
 class Deliver;
 class Ingest;
 class NearDuplicates;
+class ResumableUploads;
 class UrlFetcher;
 
 struct HttpSettings {
@@ -62,6 +63,7 @@ struct Services {
   Catalog& catalog;
   BlobStore& blobs;
   Ingest& ingest;
+  ResumableUploads& resumable;
   Deliver& deliver;
   NearDuplicates& near_duplicates;
   Metrics& metrics;

@@ -22,6 +22,7 @@
 #include "http/server.hpp"
 #include "pipeline/deliver.hpp"
 #include "pipeline/ingest.hpp"
+#include "pipeline/resumable_uploads.hpp"
 
 namespace calotype {
 
@@ -63,12 +64,21 @@ struct PictureOrder {
 };
 using Answer = std::variant<Response, PictureOrder>;
 
-/// Where an upload's body goes, chunk by chunk; one thread at a time. Dropping it leaves nothing.
+/// Where an upload's body goes, chunk by chunk; one thread at a time. Dropping it leaves nothing
+/// but what was acknowledged.
 class UploadSink {
  public:
   virtual ~UploadSink() = default;
   virtual Result<void> write(ByteSpan chunk) = 0;
   virtual Result<Response> finish() = 0;
+  /// Instead of finish: the body broke off behind `last`, and no more comes.
+  virtual void break_off(ByteSpan last) { (void)last; }
+  /// What is to be said before the answer, now: an interim response, or nothing. Not while write
+  /// runs.
+  virtual std::string interim() { return {}; }
+  /// For a body that may turn out to be unwanted while it comes: `stop` (quick, any thread, also
+  /// when the request is long over) makes it break off.
+  virtual void on_unwanted(std::function<void()> stop) { (void)stop; }
   /// Where finish waits for something else than this machine: the client is watched meanwhile, and
   /// cancel called (from any thread, quickly) when it has gone or the server stops.
   virtual bool takes_long() const { return false; }
@@ -76,7 +86,9 @@ class UploadSink {
 };
 
 using Handler = Answer (*)(const Site&, const Exchange&);
-using UploadHandler = Result<std::unique_ptr<UploadSink>> (*)(const Site&, const Exchange&);
+/// Where the body goes, or an answer that needs none of it.
+using UploadStart = std::variant<std::unique_ptr<UploadSink>, Response>;
+using UploadHandler = Result<UploadStart> (*)(const Site&, const Exchange&);
 
 /// A Result's error as a problem document.
 Answer refuse(const Error& error);

@@ -11,6 +11,7 @@
 #include "http/content_disposition.hpp"
 #include "http/digest_fields.hpp"
 #include "http/multipart.hpp"
+#include "http/partial_upload_routes.hpp"
 #include "http/query.hpp"
 #include "http/router.hpp"
 #include "http/upload_facts.hpp"
@@ -239,22 +240,25 @@ Result<Response> record(const Site& site, const Exchange& exchange) {
 
 }  // namespace
 
-Result<std::unique_ptr<UploadSink>> begin_upload(const Site& site, const Exchange& exchange) {
+Result<UploadStart> begin_upload(const Site& site, const Exchange& exchange) {
   const RequestHead& head = exchange.head;
-  if (!head.has_body()) return fail(ErrorCode::missing_upload, "The request has no body.");
   TRY(const auto boundary, multipart_boundary(head.first(FieldName::content_type)));
   const std::uint64_t bytes_max = site.services.ingest.settings().bytes_max;
   const std::uint64_t beside_max = boundary ? form_bytes_max : 0;
   if (head.content_length.value_or(0) > bytes_max + beside_max)
     return fail(ErrorCode::too_large, std::format("An upload is at most {} bytes.", bytes_max));
+  const bool names_url = is_json(head.first(FieldName::content_type));
+  TRY(UploadFacts facts, facts_of(exchange));
+  if (!boundary && !names_url && asks_for_resumption(head))
+    return begin_partial_upload(site, exchange, std::move(facts));
+  if (!head.has_body()) return fail(ErrorCode::missing_upload, "The request has no body.");
   TRY(const ClaimedDigests claimed, parse_digest_fields(head.joined(FieldName::repr_digest),
                                                         head.joined(FieldName::content_digest)));
   if (boundary && (claimed.sha256 || claimed.sha512))
     return fail(ErrorCode::bad_digest_header,
                 "A form's digest is not its file's: send the file itself as the body.");
-  TRY(UploadFacts facts, facts_of(exchange));
   Intake intake = site.services.ingest.begin(claimed);
-  if (is_json(head.first(FieldName::content_type)))
+  if (names_url)
     return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts));
   if (boundary)
     return std::make_unique<FormSink>(site, std::move(intake), std::move(facts), *boundary);

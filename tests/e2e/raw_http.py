@@ -35,7 +35,8 @@ class RawConnection:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         status = int(first.split()[1])
-        length = 0 if head_only or status in (100, 204, 304) else int(headers["content-length"])
+        empty = head_only or status < 200 or status in (204, 304)
+        length = 0 if empty else int(headers.get("content-length", 0))
         while len(self.buffer) < length:
             if not self._more():
                 return None

@@ -140,7 +140,8 @@ export class Uploads {
       const sender: TusUpload = new tus.Upload(file, {
         endpoint: tusPath,
         metadata,
-        headers: authorization(),
+        // The last answer is then the asset's document, and not tus's 204.
+        headers: { ...authorization(), Accept: "application/json" },
         chunkSize: 16 * 1024 * 1024,
         retryDelays: [0, 500, 1500, 3000, 5000, 8000],
         removeFingerprintOnSuccess: true,
