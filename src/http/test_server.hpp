@@ -123,6 +123,7 @@ class ServerTest : public testing::Test {
     deliver_ = std::make_unique<Deliver>(
         DeliverParts{*catalog_, *blobs_, *renderers_, *cache_, *deletions_, clock_, metrics_},
         DeliverSettings{}, RenderLimits{});
+    near_duplicates_ = std::make_unique<NearDuplicates>(catalog_->near_duplicates(), metrics_);
     presets_ = PresetTable::with_defaults();
     settings_.port = 0;
     settings_.io_threads = 2;
@@ -130,6 +131,7 @@ class ServerTest : public testing::Test {
   }
   void TearDown() override {
     server_.reset();
+    near_duplicates_.reset();
     deliver_.reset();
     resumable_.reset();
     ingest_.reset();
@@ -145,6 +147,7 @@ class ServerTest : public testing::Test {
             .ingest = *ingest_,
             .resumable = *resumable_,
             .deliver = *deliver_,
+            .near_duplicates = *near_duplicates_,
             .metrics = metrics_,
             .clock = clock_,
             .presets = presets_,
@@ -162,7 +165,7 @@ class ServerTest : public testing::Test {
     return one.answer();
   }
   void inspect_all() {
-    Inspect inspect(*catalog_, *blobs_, *renderers_, clock_, 10s);
+    Inspect inspect(*catalog_, *blobs_, *renderers_, *near_duplicates_, clock_, 10s);
     const auto jobs = catalog_->claim_jobs(Lane::metadata, 10, 60s).value();
     for (const Job& job : jobs) ASSERT_TRUE(inspect.run(job, {}));
   }
@@ -189,6 +192,7 @@ class ServerTest : public testing::Test {
   std::unique_ptr<UploadParts> parts_;
   std::unique_ptr<ResumableUploads> resumable_;
   std::unique_ptr<Deliver> deliver_;
+  std::unique_ptr<NearDuplicates> near_duplicates_;
   PresetTable presets_;
   HttpSettings settings_;
   std::unique_ptr<HttpServer> server_;
