@@ -258,8 +258,7 @@ Result<UploadStart> begin_upload(const Site& site, const Exchange& exchange) {
     return fail(ErrorCode::bad_digest_header,
                 "A form's digest is not its file's: send the file itself as the body.");
   Intake intake = site.services.ingest.begin(claimed);
-  if (names_url)
-    return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts));
+  if (names_url) return std::make_unique<UrlSink>(site, std::move(intake), std::move(facts));
   if (boundary)
     return std::make_unique<FormSink>(site, std::move(intake), std::move(facts), *boundary);
   return std::make_unique<RawSink>(site, std::move(intake), std::move(facts));
