@@ -277,7 +277,7 @@ TEST_F(CatalogCrash, FullDiskKeepsWhatWasAcknowledgedAndNothingElse) {
     // Its own small file system, seen by the child only; a user namespace where it is not root.
     const int spaces = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
     if (unshare(spaces) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("none", folder_.c_str(), "tmpfs", 0, "size=6m") != 0)
+        mount("none", folder_.c_str(), "tmpfs", 0, "size=8m") != 0)
       _exit(no_mount);
     fill_up(path_, fd, [] {});
   });
