@@ -65,6 +65,19 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def on_both_engines(bench, name, measure):
+    """The figures of measure(bench, engine, where) on SQLite, then on PostgreSQL."""
+    subprocess.run(["ninja", "-C", bench.build, "bin/catalog_bench"], check=True,
+                   stdout=subprocess.DEVNULL)
+    folder = bench.folder / name
+    shutil.rmtree(folder, ignore_errors=True)
+    figures = measure(bench, "sqlite", folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with Server(bench) as postgres:
+        figures += measure(bench, "postgresql", postgres.url)
+    return figures
+
+
 def sizes(bench, engine, where):
     assets = 50_000 if bench.quick else 1_000_000
     note(f"catalog: filling one of {assets} assets on {engine}")
@@ -120,14 +133,7 @@ def jobs(bench, postgres):
 
 
 def run(bench):
-    subprocess.run(["ninja", "-C", bench.build, "bin/catalog_bench"], check=True,
-                   stdout=subprocess.DEVNULL)
-    folder = bench.folder / "catalog"
-    shutil.rmtree(folder, ignore_errors=True)
-    figures = sizes(bench, "sqlite", folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    figures = on_both_engines(bench, "catalog", sizes)
     with Server(bench) as postgres:
         os.sync()
-        figures += jobs(bench, postgres)
-        figures += sizes(bench, "postgresql", postgres.url)
-    return figures
+        return figures + jobs(bench, postgres)

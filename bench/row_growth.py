@@ -9,11 +9,10 @@ import base64
 import hashlib
 import random
 import re
-import shutil
 import subprocess
 
 from measure import Figure, alternate, note
-from row_catalog import Server as PostgresServer
+from row_catalog import on_both_engines
 from subject import Server, run_json
 
 SMALL = 1_000
@@ -131,12 +130,4 @@ def measure(bench, engine, where):
 
 
 def run(bench):
-    subprocess.run(["ninja", "-C", bench.build, "bin/catalog_bench"], check=True,
-                   stdout=subprocess.DEVNULL)
-    folder = bench.folder / "growth"
-    shutil.rmtree(folder, ignore_errors=True)
-    figures = measure(bench, "sqlite", folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    with PostgresServer(bench) as postgres:
-        figures += measure(bench, "postgresql", postgres.url)
-    return figures
+    return on_both_engines(bench, "growth", measure)

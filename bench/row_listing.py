@@ -4,11 +4,10 @@ in every order, by a server on a catalog of 1,000,000 assets against one on a ca
 either engine; wrk over 8 connections. A fifth of the assets has what is asked for, and of some
 properties there is a value that two hundred have, in the small catalog as in the large one."""
 
-import shutil
 import subprocess
 
 from measure import Figure, alternate, note
-from row_catalog import Server as PostgresServer
+from row_catalog import on_both_engines
 from row_growth import Catalogs, SMALL
 
 PAGES = {
@@ -65,12 +64,4 @@ def measure(bench, engine, where):
 
 
 def run(bench):
-    subprocess.run(["ninja", "-C", bench.build, "bin/catalog_bench"], check=True,
-                   stdout=subprocess.DEVNULL)
-    folder = bench.folder / "listing"
-    shutil.rmtree(folder, ignore_errors=True)
-    figures = measure(bench, "sqlite", folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    with PostgresServer(bench) as postgres:
-        figures += measure(bench, "postgresql", postgres.url)
-    return figures
+    return on_both_engines(bench, "listing", measure)

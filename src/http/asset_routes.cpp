@@ -11,11 +11,6 @@
 namespace calotype {
 namespace {
 
-Answer answer(Result<Response> result) {
-  if (!result) return refuse(result.error());
-  return *std::move(result);
-}
-
 Response page_response(json::array assets, std::string_view next) {
   return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
                                                          {"next", text_or_null(next)}}));

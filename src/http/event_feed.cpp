@@ -46,8 +46,7 @@ std::optional<FeedPlace> parse_event_id(std::string_view text) {
   return place;
 }
 
-// ---- one listener
-// --------------------------------------------------------------------------------
+// --- one listener -
 
 EventListener::~EventListener() {
   feed_.leave(this);
@@ -79,8 +78,7 @@ void EventListener::when_ready(std::move_only_function<void()> ready) {
   ready();
 }
 
-// ---- all of them
-// ---------------------------------------------------------------------------------
+// --- all of them -
 
 EventFeed::EventFeed(FeedCatalog& catalog, Metrics& metrics, const EventFeedSettings& settings)
     : catalog_(catalog),

@@ -148,11 +148,6 @@ Result<Response> change(const Site& site, const Exchange& exchange) {
                                                          {"next", text_or_null(order.next)}}));
 }
 
-Answer answer(Result<Response> result) {
-  if (!result) return refuse(result.error());
-  return *std::move(result);
-}
-
 }  // namespace
 
 Answer show_library(const Site& site, const Exchange&) {

@@ -12,11 +12,6 @@
 namespace calotype {
 namespace {
 
-Answer answer(Result<Response> result) {
-  if (!result) return refuse(result.error());
-  return *std::move(result);
-}
-
 struct Member {
   AssetRow asset;
   unsigned distance = 0;

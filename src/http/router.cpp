@@ -12,6 +12,16 @@ namespace {
 
 using enum Method;
 
+/// A request about an upload that comes in parts.
+constexpr Route resumable(Method method, std::string_view pattern, std::string_view name,
+                          UploadHandler begin) {
+  return {.method = method,
+          .pattern = pattern,
+          .access = Access::write,
+          .name = name,
+          .begin_upload = begin};
+}
+
 constexpr Route table[] = {
     {get, "/v/{id}/{variant}", Access::signature, "variant", get_variant},
     {get, "/i/{id}", Access::signature, "imgix", get_imgix},
@@ -52,46 +62,14 @@ constexpr Route table[] = {
     {get, "/v1/takedowns/{id}", Access::admin, "takedown", show_takedown},
     {remove, "/v1/takedowns/{id}", Access::admin, "lift_takedown", lift_takedown},
     {get, "/v1/events", Access::read, "event_stream", stream_events},
-    {.method = post,
-     .pattern = "/v1/tus",
-     .access = Access::write,
-     .name = "tus_create",
-     .begin_upload = create_tus_upload},
-    {.method = post,
-     .pattern = "/v1/tus/",
-     .access = Access::write,
-     .name = "tus_create",
-     .begin_upload = create_tus_upload},
-    {.method = head,
-     .pattern = "/v1/tus/{upload}",
-     .access = Access::write,
-     .name = "tus_offset",
-     .begin_upload = show_tus_upload},
-    {.method = patch,
-     .pattern = "/v1/tus/{upload}",
-     .access = Access::write,
-     .name = "tus_append",
-     .begin_upload = append_to_tus_upload},
-    {.method = remove,
-     .pattern = "/v1/tus/{upload}",
-     .access = Access::write,
-     .name = "tus_terminate",
-     .begin_upload = terminate_tus_upload},
-    {.method = head,
-     .pattern = "/v1/uploads/{upload}",
-     .access = Access::write,
-     .name = "upload_offset",
-     .begin_upload = show_partial_upload},
-    {.method = patch,
-     .pattern = "/v1/uploads/{upload}",
-     .access = Access::write,
-     .name = "upload_append",
-     .begin_upload = append_to_partial_upload},
-    {.method = remove,
-     .pattern = "/v1/uploads/{upload}",
-     .access = Access::write,
-     .name = "upload_cancel",
-     .begin_upload = cancel_partial_upload},
+    resumable(post, "/v1/tus", "tus_create", create_tus_upload),
+    resumable(post, "/v1/tus/", "tus_create", create_tus_upload),
+    resumable(head, "/v1/tus/{upload}", "tus_offset", show_tus_upload),
+    resumable(patch, "/v1/tus/{upload}", "tus_append", append_to_tus_upload),
+    resumable(remove, "/v1/tus/{upload}", "tus_terminate", terminate_tus_upload),
+    resumable(head, "/v1/uploads/{upload}", "upload_offset", show_partial_upload),
+    resumable(patch, "/v1/uploads/{upload}", "upload_append", append_to_partial_upload),
+    resumable(remove, "/v1/uploads/{upload}", "upload_cancel", cancel_partial_upload),
     {get, "/v1/search", Access::read, "search", search_assets},
     {get, "/v1/duplicates", Access::read, "duplicates", list_duplicates},
     {get, "/v1/duplicates/{id}", Access::read, "duplicate", show_duplicates},
@@ -239,6 +217,11 @@ std::string Site::preset_url(const AssetRow& asset, std::string_view name, const
 
 Answer refuse(const Error& error) {
   return problem_response(error);
+}
+
+Answer answer(Result<Response> result) {
+  if (!result) return refuse(result.error());
+  return *std::move(result);
 }
 
 }  // namespace calotype

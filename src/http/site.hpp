@@ -92,5 +92,7 @@ using UploadHandler = Result<UploadStart> (*)(const Site&, const Exchange&);
 
 /// A Result's error as a problem document.
 Answer refuse(const Error& error);
+/// The response, or the refusal of what went wrong.
+Answer answer(Result<Response> result);
 
 }  // namespace calotype

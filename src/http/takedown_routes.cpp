@@ -119,11 +119,6 @@ Result<Response> lift(const Site& site, const Exchange& exchange) {
   return Response{.status = 204, .fields = {}, .body = {}};
 }
 
-Answer answer(Result<Response> result) {
-  if (!result) return refuse(result.error());
-  return *std::move(result);
-}
-
 }  // namespace
 
 Answer take_down(const Site& site, const Exchange& exchange) {
