@@ -182,10 +182,11 @@ Result<PgDatabase::CommitOutcome> PgDatabase::ask_outcome(const std::string& tra
   TRY(auto connection, borrow(deadline));
   connection->begin_reading();
   // Recovery from a crash resets the counters of the log. A number that has not been given again
-  // since was not committed; pg_xact_status would refuse it as one of the future.
+  // since was not committed: one from the future, which pg_xact_status refuses. What the future is
+  // tells a number of our own; the snapshot's end leaves out the newest of those in progress.
   TRY(auto outcome,
       query_one(*connection,
-                "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) "
+                "SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() "
                 "THEN COALESCE(pg_xact_status($1::text::xid8), '') ELSE 'aborted' END, "
                 "(extract(epoch FROM "
                 "greatest(pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_wal))) * "

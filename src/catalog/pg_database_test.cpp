@@ -207,6 +207,27 @@ TEST_F(PgDatabaseTest, CommitWhoseAnswerWasLostIsAskedForAndNotRunAgain) {
   EXPECT_EQ(count(*database), 1);
 }
 
+TEST_F(PgDatabaseTest, CommitThatIsStillUnderWayIsWaitedForAndNotRunAgain) {
+  const auto db = place_.connect();
+  ASSERT_TRUE(db->script(
+      "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END$$;"
+      "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON note DEFERRABLE INITIALLY DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION linger()"));
+  PgCuttingProxy proxy(port());
+  const auto database = open({.url = url_at(proxy.port())});
+  int runs = 0;
+  proxy.cut_next(PgCuttingProxy::Cut::while_committing);
+  const auto done = database->write(Durability::durable, [&](Connection& tx) -> Result<void> {
+    TRY_VOID(tx.execute("INSERT INTO note VALUES ($1, 'x')", {++runs}));
+    return {};
+  });
+  EXPECT_TRUE(done) << describe(done.error());
+  EXPECT_TRUE(proxy.has_cut());
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(count(*database), 1);
+}
+
 TEST_F(PgDatabaseTest, CommitThatNobodyCanSpeakForIsSaidToBeUnknown) {
   PgCuttingProxy proxy(port());
   const auto database =

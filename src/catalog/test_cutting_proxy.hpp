@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: a TCP relay to PostgreSQL that cuts one connection at the worst moment, when a COMMIT
-// is on its way: before the server has it, or after the server has done it and before its answer is
-// heard.
+// is on its way: before the server has it, while the server is at it, or after the server has done
+// it and before its answer is heard.
 #pragma once
 
 #include <arpa/inet.h>
@@ -24,7 +24,7 @@ namespace calotype {
 
 class PgCuttingProxy {
  public:
-  enum class Cut { before_commit, after_commit };
+  enum class Cut { before_commit, while_committing, after_commit };
 
   explicit PgCuttingProxy(std::uint16_t target) : target_(target) {
     listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -95,6 +95,7 @@ class PgCuttingProxy {
         const int cut = to_server && bytes.contains(commit) ? cut_.exchange(-1) : -1;
         if (cut == static_cast<int>(Cut::before_commit)) return end();
         if (::send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL) != got) return;
+        if (cut == static_cast<int>(Cut::while_committing)) return end();
         if (cut == static_cast<int>(Cut::after_commit)) {
           (void)::recv(server.get(), buffer.data(), buffer.size(), 0);  // it has answered
           return end();
