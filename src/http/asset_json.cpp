@@ -60,7 +60,15 @@ void add_upload_words(json::object& object, const std::vector<UploadRow>& upload
   object["tags"] = strings_json(tags);
 }
 
-void add_media(json::object& object, const MediaInfo& media) {
+void add_metadata(json::object& object, const MediaInfo& media) {
+  object["metadata"] = object_of(media.metadata_json);
+  const PhotoFacts facts = photo_facts(media.metadata_json);
+  object["taken_at"] = nullptr;
+  if (facts.taken_at) object["taken_at"] = to_rfc3339(*facts.taken_at);
+  object["camera"] = text_or_null(camera_name(facts));
+}
+
+void add_media(json::object& object, const MediaInfo& media, Detail detail) {
   object["media_type"] = media.media_type;
   object["renderable"] = media.renderable;
   object["width"] = media.width;
@@ -71,11 +79,7 @@ void add_media(json::object& object, const MediaInfo& media) {
   object["pages"] = media.pages;
   object["color_space"] = media.color_space;
   object["icc_profile"] = media.icc_profile;
-  object["metadata"] = object_of(media.metadata_json);
-  const PhotoFacts facts = photo_facts(media.metadata_json);
-  object["taken_at"] = nullptr;
-  if (facts.taken_at) object["taken_at"] = to_rfc3339(*facts.taken_at);
-  object["camera"] = text_or_null(camera_name(facts));
+  if (detail == Detail::all) add_metadata(object, media);
   object["placeholder"] = media.placeholder;
 }
 
@@ -149,14 +153,14 @@ Result<json::object> asset_json(const Site& site, const AssetRow& asset) {
 }
 
 Result<json::object> asset_json(const Site& site, const AssetRow& asset,
-                                const std::vector<UploadRow>& uploads) {
+                                const std::vector<UploadRow>& uploads, Detail detail) {
   TRY(auto urls, preset_urls(site, asset));
   json::object object{{"id", asset.id.text()},
                       {"sha256", asset.digest.hex()},
                       {"bytes", asset.bytes},
                       {"state", to_string(asset.state)}};
   add_upload_words(object, uploads);
-  if (is_ready(asset)) add_media(object, asset.media);
+  if (is_ready(asset)) add_media(object, asset.media, detail);
   object["focal_point"] = nullptr;
   if (const auto& point = asset.focal_point) object["focal_point"] = focal_point_json(*point);
   object["failure"] = nullptr;

@@ -2,6 +2,8 @@
 // The API's JSON forms of what the catalog holds, and how a route finds the asset it is about.
 #pragma once
 
+#include <cstdint>
+
 #include "base/json.hpp"
 #include "catalog/integrity_catalog.hpp"
 #include "catalog/rows.hpp"
@@ -23,10 +25,12 @@ std::optional<Digest> parse_content_argument(std::string_view argument);
 /// asset_not_found where its original is quarantined: asked by its hash, it is not here.
 Result<void> require_sound(const Site& site, const AssetRow& asset);
 
+/// Without what is read from the picture's own metadata, which is most of the text.
+enum class Detail : std::uint8_t { all, without_metadata };
 /// Asks the catalog for the asset's variants, of which its URLs name the best. Uploads: all it has,
 /// the oldest first.
 Result<json::object> asset_json(const Site& site, const AssetRow& asset,
-                                const std::vector<UploadRow>& uploads);
+                                const std::vector<UploadRow>& uploads, Detail detail = Detail::all);
 /// Asks for its uploads too.
 Result<json::object> asset_json(const Site& site, const AssetRow& asset);
 json::object event_json(const EventRow& event);

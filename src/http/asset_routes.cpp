@@ -16,9 +16,17 @@ Response page_response(json::array assets, std::string_view next) {
                                                          {"next", text_or_null(next)}}));
 }
 
+/// `metadata=false`: who shows a thousand assets need not read the EXIF of each.
+Result<Detail> detail_of(const Query& query) {
+  const std::string* const text = query.find("metadata");
+  if (text == nullptr || *text == "true") return Detail::all;
+  if (*text == "false") return Detail::without_metadata;
+  return fail(ErrorCode::bad_request, "metadata is true or false.");
+}
+
 /// What is deleted has no properties any more to be listed by.
 Result<Response> list_deleted(const Site& site, const Query& query, const PageRequest& page) {
-  TRY_VOID(query.only({"cursor", "limit", "state"}));
+  TRY_VOID(query.only({"cursor", "limit", "metadata", "state"}));
   TRY(const auto found,
       site.services.catalog.list_assets({.state = AssetState::deleted}, page.cursor, page.limit));
   json::array assets;
@@ -36,13 +44,14 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
       state != nullptr && *state == to_string(AssetState::deleted))
     return list_deleted(site, query, page);
   auto names = asset_query_names();
-  names.insert(names.end(), {"cursor", "limit"});
+  names.insert(names.end(), {"cursor", "limit", "metadata"});
   TRY_VOID(query.only(names));
+  TRY(const Detail detail, detail_of(query));
   TRY(const AssetQuery wanted, parse_asset_query(query));
   TRY(const auto found, site.services.catalog.library().list(wanted, page.cursor, page.limit));
   json::array assets;
   for (const ListedAsset& listed : found.rows) {
-    TRY(auto one, asset_json(site, listed.asset, listed.uploads));
+    TRY(auto one, asset_json(site, listed.asset, listed.uploads, detail));
     assets.push_back(std::move(one));
   }
   return page_response(std::move(assets), found.next);

@@ -185,6 +185,15 @@ def test_an_asset_says_what_it_is_found_by(site, shelf):
     assert "canon eos 5d" in [camera["name"] for camera in library["cameras"]]
 
 
+def test_a_listing_without_metadata_has_all_else(site, shelf):
+    whole = site.get("/v1/assets", params={"collection": "shelf", "metadata": "true"}).json()
+    lean = site.get("/v1/assets", params={"collection": "shelf", "metadata": "false"}).json()
+    of_metadata = ("metadata", "taken_at", "camera")
+    assert "metadata" in whole["assets"][-1] and len(lean["assets"]) == len(shelf)
+    for full, rest in zip(whole["assets"], lean["assets"]):
+        assert rest == {name: value for name, value in full.items() if name not in of_metadata}
+
+
 def test_pages_lose_and_repeat_nothing_while_assets_come_and_go(site, tag):
     ids = [site.put(os.urandom(50 + number), params={"tags": tag,
                                                      "file_name": f"{number}.bin"})["id"]
@@ -211,6 +220,7 @@ def test_bad_filters_are_refused_by_name(site, shelf):
                         ({"taken_after": "yesterday"}, "taken_after"),
                         ({"created_before": "2026-13-01"}, "created_before"),
                         ({"state": "ASLEEP"}, "ASLEEP"), ({"colour": "red"}, "colour"),
+                        ({"metadata": "some"}, "metadata"),
                         ({"name": "a b c d"}, "three words"), ({"cursor": "1"}, "cursor"),
                         ({"state": "DELETED", "tag": "x"}, "tag")]:
         problem = site.problem(site.get("/v1/assets", params=query), 400, "BAD_REQUEST")
