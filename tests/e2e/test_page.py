@@ -6,17 +6,23 @@ CALOTYPE_SCREENSHOTS, or else beside the server's data."""
 
 import base64
 import gzip
+import hashlib
+import io
 import json
 import os
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 from calotype_server import CHECKOUT, find_program
 from picture_files import CORPUS, HAS_CORPUS, encoded, scene
+from PIL import Image
 from test_http_access import bearer, make_key
 from test_jobs import with_fault
+from test_library import photograph
+from test_near_duplicates import detailed
 
 YEAR = "public, max-age=31536000, immutable"
 
@@ -106,13 +112,27 @@ def test_conditions_count_for_files_too(site):
 # ---- what people do ------------------------------------------------------------------------------
 
 
-def play(site, scenario, wait=120, **told):
+def play(site, scenario, wait=120, asked=None, **told):
+    """`asked` is done when the scenario asks for it by these names."""
     folder = Path(os.environ.get("CALOTYPE_SCREENSHOTS", site.folder))
     folder.mkdir(parents=True, exist_ok=True)
-    played = subprocess.run(
-        ["node", CHECKOUT / "web/tests/play.mjs", scenario, site.url, folder],
-        input=json.dumps(told), capture_output=True, text=True, timeout=wait)
-    assert played.returncode == 0, f"{played.stderr}\nscreenshots: {folder}"
+    command = ["node", CHECKOUT / "web/tests/play.mjs", scenario, site.url, folder]
+    with open(site.folder / f"{scenario}.errors", "w+") as errors, \
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                             text=True) as player:
+        overdue = threading.Timer(wait, player.kill)
+        overdue.start()
+        try:
+            print(json.dumps(told), file=player.stdin, flush=True)
+            for line in player.stdout:
+                asked[line.strip()]()
+                print("done", file=player.stdin, flush=True)
+            code = player.wait()
+        finally:
+            overdue.cancel()
+            player.kill()
+        errors.seek(0)
+        assert code == 0, f"{errors.read()}\nscreenshots: {folder}"
 
 
 def photographs():
@@ -208,3 +228,127 @@ def test_keys_are_asked_for_and_no_more_is_offered_than_they_allow(start_server)
     assert site.get("/").status_code == 200
     assert site.get("/v1/assets", headers=bearer(read)).status_code == 200
     play(site, "keys", read=read, admin=admin)
+
+
+# ---- a library in use ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def used(make_server, tmp_path_factory):
+    """A server with pictures that differ in all that they can be found by."""
+    server = make_server(tmp_path_factory.mktemp("used")).start()
+    shelf = [("beach-1.jpg", photograph(1000, 750, "2001:02:03 04:05:06", "EOS 5D"), "summer",
+              "sea,sun"),
+             ("beach-2.jpg", photograph(400, 300, "2026:05:05 10:00:00", "PowerShot"), "summer",
+              "sea"),
+             ("mountain.png", encoded(scene(500, 300), "png"), "alps", "sun"),
+             ("broken.jpg", encoded(scene(300, 200), "jpeg")[:700], "", ""),
+             ("notes.txt", b"no picture at all", "", "")]
+    server.ids = {}
+    for name, content, collection, tags in shelf:
+        put = server.put(content, params={"file_name": name, "collection": collection,
+                                          "tags": tags})
+        server.settled(put["id"])
+        server.ids[name] = put["id"]
+    yield server
+    assert server.stop() == 0
+
+
+def large_file(folder, mebibytes):
+    """Of this name and these bytes alone, so that no test goes on with another's upload."""
+    path = folder / f"large-{mebibytes}.bin"
+    path.write_bytes(os.urandom(1 << 20) * mebibytes)
+    return path
+
+
+def test_an_upload_goes_on_after_the_server_was_killed(start_server, tmp_path):
+    site = start_server()
+    path = large_file(tmp_path, 24)
+    play(site, "interrupted", path=str(path), bytes=path.stat().st_size, wait=180,
+         asked={"kill": site.kill, "start": site.start})
+    listed = site.get("/v1/assets").json()["assets"]
+    assert [one["bytes"] for one in listed] == [path.stat().st_size]
+    assert listed[0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert listed[0]["file_name"] == path.name
+
+
+def test_an_upload_goes_on_in_the_next_visit(start_server, tmp_path):
+    site = start_server()
+    path = large_file(tmp_path, 25)
+    play(site, "paused", path=str(path), bytes=path.stat().st_size)
+    listed = site.get("/v1/assets").json()["assets"]
+    assert listed[0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_folder_is_walked_to_its_leaves(start_server, tmp_path):
+    site = start_server()
+    names = ["holiday/1.jpg", "holiday/day two/2.jpg", "holiday/day two/deep/3.jpg"]
+    for number, name in enumerate([*names, "holiday/.hidden"]):
+        path = tmp_path / "drop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(scene(200 + number, 150), "jpeg"))
+    play(site, "folder", path=str(tmp_path / "drop/holiday"), names=names)
+    assert {one["file_name"] for one in site.get("/v1/assets").json()["assets"]} == {
+        Path(name).name for name in names}
+
+
+def test_each_filter_finds_what_it_says(used):
+    cases = [
+        ({"tag": "sea"}, ["beach-1.jpg", "beach-2.jpg"]),
+        ({"collection": "alps"}, ["mountain.png"]),
+        ({"state": "METADATA_FAILED"}, ["broken.jpg"]), ({"type": "image/png"}, ["mountain.png"]),
+        ({"camera": "canon powershot"}, ["beach-2.jpg"]), ({"width_min": "600"}, ["beach-1.jpg"]),
+        ({"taken_after": "2020-01-01"}, ["beach-2.jpg"]),
+        ({"taken_before": "2020-01-01"}, ["beach-1.jpg"]),
+        ({"created_before": "2020-01-01"}, []),
+        ({"bytes_max": "100"}, ["notes.txt"]),
+        ({"tag": "sun", "collection": "summer"}, ["beach-1.jpg"])]
+    play(used, "filters", all=5, cases=[{"set": set_, "found": found} for set_, found in cases])
+
+
+def test_near_duplicates_are_reviewed_and_merged(start_server):
+    site = start_server()
+    picture = detailed(7)
+    kept = site.put_inspected(encoded(picture, "jpeg"))["id"]
+    site.put(encoded(picture, "jpeg"), params={"file_name": "whole.jpg"})
+    small = encoded(picture.resize((450, 300)), "jpeg", quality=70)
+    other = site.settled(site.put(small, params={"file_name": "small.jpg"})["id"])["id"]
+    site.delete(f"/v1/assets/{kept}/uploads/" +
+                site.get(f"/v1/assets/{kept}").json()["uploads"][0]["id"])
+    site.until(lambda: site.get("/v1/duplicates").json()["clusters"])
+    play(site, "duplicates", kept=kept, other=other, name="whole.jpg")
+    assert [one["id"] for one in site.get("/v1/assets").json()["assets"]] == [kept]
+    uploads = site.get(f"/v1/assets/{kept}").json()["uploads"]
+    assert {one["file_name"] for one in uploads} == {"whole.jpg", "small.jpg"}
+
+
+def test_a_picture_is_taken_down_and_let_in_again(start_server):
+    site = start_server()
+    content = encoded(scene(300, 200), "jpeg")
+    asset = site.put_inspected(content)["id"]
+    site.put_inspected(encoded(scene(310, 200), "jpeg"))
+    for width in (40, 60):
+        assert site.get(f"/v/{asset}/w={width}.webp").status_code == 200
+    site.until(lambda: len(site.get(f"/v1/assets/{asset}/variants").json()["variants"]) == 2)
+    play(site, "takedown", id=asset, reason="Asked for by its author")
+    assert site.get(f"/v1/assets/{asset}").status_code == 404
+    assert site.put(content)["status"] == "PENDING", "the takedown was lifted"
+
+
+def test_the_place_is_on_the_map_and_everything_can_be_copied(start_server):
+    site = start_server()
+    exif = Image.Exif()
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[3], gps[4] = "S", (33.0, 51.0, 24.84), "E", (151.0, 12.0, 34.92)
+    out = io.BytesIO()
+    scene(600, 400).save(out, "jpeg", exif=exif)
+    asset = site.put_inspected(out.getvalue())["id"]
+    play(site, "place", id=asset, latitude=-33.8569, longitude=151.2097)
+
+
+def test_tab_reaches_everything_and_all_of_it_has_a_name(used):
+    play(used, "reach", id=used.ids["beach-1.jpg"])
+
+
+def test_every_view_fits_a_small_telephone(used):
+    play(used, "narrow", id=used.ids["beach-1.jpg"])

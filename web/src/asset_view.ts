@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One asset: its picture (zoomed deeply through IIIF where a picture can be made), and beside it
 // everything that is known of it, in sections that are loaded when they are opened.
-import { call, has, Problem, request } from "./api";
+import { call, has, Problem, request, target } from "./api";
 import { append, button, copyable, el, iconButton, icons, replace, toast } from "./dom";
 import { confirmed, openDialog, type Opened } from "./dialog";
 import { mapOf, positionOf } from "./map";
@@ -119,7 +119,7 @@ class AssetView {
 
   private still(asset: AssetJson): HTMLImageElement {
     const { thumb, mobile } = asset.urls ?? {};
-    const image = el("img", { class: "still", attrs: { alt: entryOf(asset).name,
+    const image = el("img", { class: "still", attrs: { alt: entryOf(asset).name || "Without a name",
       src: mobile ?? thumb!, width: asset.width, height: asset.height } });
     image.addEventListener("error", () => void this.rescue(asset, image), { once: true });
     return image;
@@ -150,6 +150,9 @@ class AssetView {
       const { key } = event.originalEvent as KeyboardEvent;
       if (key === "ArrowLeft" || key === "ArrowRight") event.preventDefaultAction = true;
     });
+    // The viewer's own stops for Tab, which have no names.
+    mount.querySelectorAll<HTMLElement>("[tabindex]").forEach((part) =>
+      part.setAttribute("aria-label", `${name}, the picture`));
     this.viewer = viewer;
     const controls = el("div", { class: "zoom-buttons" },
       button("−", () => viewer.viewport.zoomBy(0.7), { attrs: { "aria-label": "Further" } }),
@@ -199,10 +202,10 @@ class AssetView {
       .filter(Boolean).join(", "));
     fact("Collection", entryOf(asset).collection);
     fact("Added", timeText(asset.created_at));
-    const tags = [...new Set((asset.uploads ?? []).flatMap((upload) => upload.tags ?? [])
-      .concat(asset.tags ?? []))];
+    const tags = asset.tags ?? [];
     const tagList = el("ul", { class: "tags", attrs: { "aria-label": "Tags" } });
-    append(tagList, ...tags.map((tag) => el("li", {}, tag)));
+    append(tagList, ...tags.map((tag) => el("li", {}, el("a", { attrs: { href: target("/", { tag }),
+      title: "All with this tag" } }, tag))));
     const position = positionOf(asset.metadata);
     replace(this.side, this.acts(asset), facts, tags.length ? tagList : null,
       position && mapOf(position), metadataList(asset.metadata),
@@ -224,8 +227,10 @@ class AssetView {
     });
     void has("/v1/takedowns", "post").then((there) => {
       if (there) row.append(button("Take down", () => void import("./takedowns_view")
-        .then((module) => module.openTakedown(asset.id, () => this.library.drop([asset.id]))),
-      { class: "danger" }));
+        .then((module) => module.openTakedown(asset.id, (gone) => {
+          this.library.drop(gone);
+          go("");
+        })), { class: "danger" }));
     });
     return row;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dialogs: the browser's own, so that focus stays inside, Escape closes, and focus goes back to
 // where it was.
-import { append, button, type Child, el, iconButton, icons } from "./dom";
+import { append, button, type Child, el, foreground, iconButton, icons } from "./dom";
 
 export interface Opened {
   element: HTMLDialogElement;
@@ -18,6 +18,7 @@ export function openDialog(title: string, kind: string, ...children: Child[]): O
   document.body.append(element);
   const closed = new Promise<void>((resolve) => element.addEventListener("close", () => {
     element.remove();
+    foreground().append(...element.querySelectorAll(":scope > .toast"));
     if (before?.isConnected) before.focus({ preventScroll: true });
     resolve();
   }));

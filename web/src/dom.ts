@@ -85,14 +85,21 @@ export function replace(parent: Element, ...children: Child[]): void {
   append(parent, ...children);
 }
 
+/** Where something shows above all else: what is behind an open dialog is neither seen nor read. */
+export function foreground(): HTMLElement {
+  return [...document.querySelectorAll<HTMLElement>("dialog[open]")].at(-1) ?? document.body;
+}
+
 let announcer: HTMLElement | null = null;
 /** Says a sentence to a screen reader, politely. */
 export function announce(text: string): void {
-  if (!announcer) {
-    announcer = el("div", { class: "unseen", attrs: { role: "status", "aria-live": "polite" } });
-    document.body.append(announcer);
+  announcer ??= el("div", { class: "unseen", attrs: { role: "status", "aria-live": "polite" } });
+  if (announcer.parentElement !== foreground()) {
+    announcer.textContent = "";
+    foreground().append(announcer);
   }
-  announcer.textContent = text;
+  // In a turn of its own: a region that comes with its text is not read.
+  setTimeout(() => (announcer!.textContent = text), 50);
 }
 
 /** Shows a sentence for some seconds, and announces it. */
@@ -100,7 +107,7 @@ export function toast(text: string, kind: "good" | "bad" = "good"): void {
   announce(text);
   document.querySelectorAll(".toast").forEach((old) => old.remove());
   const shown = el("div", { class: `toast ${kind}`, attrs: { "aria-hidden": true } }, text);
-  document.body.append(shown);
+  foreground().append(shown);
   setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 3500);
 }
 
@@ -111,7 +118,7 @@ export async function copyText(text: string, what: string): Promise<void> {
   } catch {
     const area = el("textarea", { class: "unseen" });
     area.value = text;
-    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    foreground().append(area);
     area.select();
     const copied = document.execCommand("copy");
     area.remove();

@@ -10,69 +10,55 @@ import { placeholderUrl } from "./placeholder";
 import { go } from "./route";
 import { bytesText, countText, typeText } from "./words";
 
-interface MemberJson extends Partial<AssetJson> {
-  asset?: string | AssetJson;
-  asset_id?: string;
+interface Likeness extends AssetJson {
   distance?: number;
 }
 
 interface ClusterJson {
-  id?: string;
-  members?: MemberJson[];
-  assets?: MemberJson[];
-  bytes_saved?: number;
-  bytes_saveable?: number;
-  reclaimable_bytes?: number;
+  id: string;
+  members: Likeness[];
+  bytes_saveable: number;
 }
 
 interface Member {
   id: string;
   distance: number | null;
-  entry: Entry | null;
+  entry: Entry;
 }
 
-function memberOf(said: MemberJson | string): Member {
-  if (typeof said === "string") return { id: said, distance: null, entry: null };
-  const inner = typeof said.asset === "object" ? said.asset : said;
-  const id = typeof said.asset === "string" ? said.asset : inner.id ?? said.asset_id ?? "";
-  const whole = Boolean((inner as AssetJson).state && (inner as AssetJson).urls);
-  return { id, distance: said.distance ?? null, entry: whole ? entryOf(inner as AssetJson) :
-    null };
-}
-
-async function filled(member: Member): Promise<Member> {
-  if (member.entry) return member;
-  const asset = await call<AssetJson>("GET", `/v1/assets/${encodeURIComponent(member.id)}`,
-    { quietly: true }).catch(() => null);
-  return { ...member, entry: asset && entryOf(asset) };
+function memberOf(said: Likeness): Member {
+  return { id: said.id, distance: said.distance ?? null, entry: entryOf(said) };
 }
 
 function card(member: Member, best: boolean, keep: (() => void) | null): HTMLElement {
   const { entry } = member;
   const figure = el("figure", { class: best ? "best" : "" });
   const open = el("a", { attrs: { href: `#/asset/${encodeURIComponent(member.id)}` } });
-  if (entry?.urls.mobile ?? entry?.urls.thumb) {
-    const image = el("img", { attrs: { alt: entry!.name || "Picture",
-      src: (entry!.urls.mobile ?? entry!.urls.thumb)!, loading: "lazy" } });
-    const soft = placeholderUrl(entry!.placeholder);
+  const url = entry.urls.mobile ?? entry.urls.thumb;
+  if (url) {
+    const image = el("img", { attrs: { alt: entry.name || "Without a name", src: url,
+      loading: "lazy" } });
+    const soft = placeholderUrl(entry.placeholder);
     if (soft) image.style.backgroundImage = `url("${soft}")`;
     open.append(image);
   } else open.append("No picture");
   figure.append(open);
-  const facts = entry ? [`${entry.width} × ${entry.height}`, typeText(entry.type),
-    bytesText(entry.bytes)].join(", ") : "";
-  append(figure, el("figcaption", {}, el("strong", {}, entry?.name || member.id),
+  const facts = [`${entry.width} × ${entry.height}`, typeText(entry.type),
+    bytesText(entry.bytes)].join(", ");
+  append(figure, el("figcaption", {}, el("strong", {}, entry.name || member.id),
     el("span", { class: "faint" }, facts), member.distance !== null && el("span",
-      { class: "faint" }, member.distance ? `${member.distance} of 256 bits apart` : "the same"),
+      { class: "faint" }, member.distance ? `${member.distance} of 256 bits apart` :
+        "No difference to be seen"),
     best && el("span", { class: "badge" }, "Most pixels"),
-    keep && button("Keep this one", keep)));
+    keep && button("Keep this one", keep, { attrs: {
+      "aria-label": `Keep this one: ${entry.name || member.id}` } })));
   return figure;
 }
 
 function bestOf(members: Member[]): string {
-  const area = (member: Member) => (member.entry?.width ?? 0) * (member.entry?.height ?? 0);
-  return [...members].sort((a, b) => area(b) - area(a) ||
-    (b.entry?.bytes ?? 0) - (a.entry?.bytes ?? 0))[0]?.id ?? "";
+  const area = ({ entry }: Member) => entry.width * entry.height;
+  return [...members].sort((a, b) => area(b) - area(a) || b.entry.bytes - a.entry.bytes)[0]?.id ??
+    "";
 }
 
 class Duplicates {
@@ -95,14 +81,11 @@ class Duplicates {
 
   private async similar(): Promise<void> {
     try {
-      type Found = { results?: MemberJson[]; matches?: MemberJson[]; assets?: MemberJson[];
-        near?: MemberJson[] };
-      const said = await call<Found>("GET", "/v1/search", { query: { near: this.near } });
-      const found = (said.results ?? said.matches ?? said.assets ?? said.near ?? [])
-        .map(memberOf).filter((one) => one.id !== this.near);
-      const here = { id: this.near, distance: 0, entry: null };
-      const members = await Promise.all([here, ...found].map(filled));
-      if (found.length) this.list.append(this.cluster(members, null));
+      const [here, said] = await Promise.all([
+        call<AssetJson>("GET", `/v1/assets/${encodeURIComponent(this.near)}`),
+        call<{ results: Likeness[] }>("GET", "/v1/search", { query: { near: this.near } })]);
+      const found = said.results.filter((one) => one.id !== this.near).map(memberOf);
+      if (found.length) this.list.append(this.cluster([memberOf(here), ...found], null));
       else replace(this.list, el("p", { class: "calm" }, "Nothing here looks like it."));
     } catch (error) {
       this.fail(error);
@@ -111,20 +94,17 @@ class Duplicates {
 
   private async load(): Promise<void> {
     try {
-      type Said = { clusters?: ClusterJson[]; duplicates?: ClusterJson[]; next?: string | null };
+      type Said = { clusters: ClusterJson[]; next: string | null };
       const said = await call<Said>("GET", "/v1/duplicates", { query: { cursor: this.next,
         limit: 50 } });
-      const clusters = said.clusters ?? said.duplicates ?? [];
-      if (!clusters.length && !this.next) {
+      if (!said.clusters.length && !this.next) {
         replace(this.list, el("p", { class: "calm" }, "No two pictures here look alike."));
         return;
       }
-      for (const cluster of clusters) {
-        const members = await Promise.all((cluster.members ?? cluster.assets ?? [])
-          .map(memberOf).map(filled));
-        this.list.append(this.cluster(members, cluster.bytes_saveable ?? cluster.bytes_saved ??
-          cluster.reclaimable_bytes ?? null));
-      }
+      for (const { members, bytes_saveable: saveable } of said.clusters)
+        // The first is the one that the others are so far from.
+        this.list.append(this.cluster(members.map(memberOf).map((member, place) =>
+          (place ? member : { ...member, distance: null })), saveable));
       this.next = said.next ?? "";
       if (this.next) this.more();
     } catch (error) {
@@ -153,15 +133,19 @@ class Duplicates {
 
   private async keep(kept: Member, members: Member[], row: HTMLElement): Promise<void> {
     const others = members.filter((member) => member.id !== kept.id);
-    const name = kept.entry?.name || kept.id;
-    if (!await confirmed("Keep this one?", `“${name}” stays. ${countText(others.length, "file",
-      "files")} that look like it go, and what referred to them refers to it.`, "Merge")) return;
+    const fate = others.length === 1 ?
+      "The file that looks like it goes, and what referred to that" :
+      `${others.length} files that look like it go, and what referred to them`;
+    if (!await confirmed("Keep this one?", `“${kept.entry.name || kept.id}” stays. ${fate} leads ` +
+      "to the one that stays.", "Merge")) return;
     try {
       for (const other of others)
         await call("POST", "/v1/duplicates/merge", { body: { from: other.id, into: kept.id } });
       toast("Merged");
       if (this.near) go("asset", kept.id);
       row.remove();
+      if (!this.list.children.length)
+        this.list.append(el("p", { class: "calm" }, "No two pictures here look alike any more."));
       this.view.querySelector<HTMLElement>("h1")?.focus();
     } catch (error) {
       toast(error instanceof Problem ? error.message : String(error), "bad");

@@ -94,6 +94,7 @@ export class Events {
       else if (line.startsWith("id:")) this.last = line.slice(3).trim();
     }
     if (name === "gap") this.onGap();
-    if (name === "state") this.library.touch((JSON.parse(data) as { asset: string }).asset);
+    if (name === "state" || name === "changed")
+      this.library.touch((JSON.parse(data) as { asset: string }).asset);
   }
 }

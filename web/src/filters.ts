@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the wall shows and in which order. Only filters that this server has are offered: its
 // contract says which (openapi.json), read after the first paint.
-import { call, has, parametersOf, type Query } from "./api";
+import { call, parametersOf, type Query } from "./api";
 import { button, el, icon, icons, replace } from "./dom";
-import { countText } from "./words";
+import { countText, typeText } from "./words";
 
 interface Field {
   name: string;
@@ -15,11 +15,8 @@ interface Field {
 const fields: Field[] = [
   { name: "state", label: "State", kind: "choice", choices: [["", "Any"],
     ["METADATA_READY", "Ready"], ["VARIANTS_READY", "Ready, with variants"],
-    ["METADATA_FAILED", "No picture"], ["INGESTED", "Waiting"]] },
-  { name: "type", label: "Type", kind: "choice", choices: [["", "Any"], ["image/jpeg", "JPEG"],
-    ["image/png", "PNG"], ["image/webp", "WebP"], ["image/avif", "AVIF"], ["image/heic", "HEIC"],
-    ["image/gif", "GIF"], ["image/tiff", "TIFF"], ["image/svg+xml", "SVG"],
-    ["application/pdf", "PDF"]] },
+    ["METADATA_FAILED", "No picture"], ["PENDING", "Being looked at"]] },
+  { name: "type", label: "Type", kind: "choice", choices: [["", "Any"]] },
   { name: "collection", label: "Collection", kind: "text" },
   { name: "tag", label: "Tag", kind: "text" },
   { name: "camera", label: "Camera", kind: "text" },
@@ -37,7 +34,7 @@ const sorts: [string, string][] = [["created.desc", "Newest first"], ["created.a
   "Oldest first"], ["taken.desc", "Taken last"], ["taken.asc", "Taken first"],
   ["bytes.desc", "Largest files"], ["bytes.asc", "Smallest files"], ["name.asc", "By name"]];
 
-interface Named { name: string; count?: number; assets?: number }
+interface Named { name: string; count: number }
 
 export class Filters {
   readonly bar = el("div", { class: "filter-bar" });
@@ -66,7 +63,7 @@ export class Filters {
 
   focus(): void {
     if (!this.search.hidden) this.searchField.focus();
-    else this.open(true);
+    else void this.open(true);
   }
 
   apply(): void {
@@ -88,14 +85,23 @@ export class Filters {
     this.search.hidden = !known.has("name");
     this.searchField.value = String(this.current.name ?? "");
     this.drawBar();
-    if (await has("/v1/library")) {
-      type Summary = { collections?: Named[]; tags?: Named[]; cameras?: Named[] };
-      const said = await call<Summary>("GET", "/v1/library", { quietly: true })
-        .catch(() => ({}) as Summary);
-      this.lists.set("collection", (said.collections ?? []).map((one) => one.name));
-      this.lists.set("tag", (said.tags ?? []).map((one) => one.name));
-      this.lists.set("camera", (said.cameras ?? []).map((one) => one.name));
-    }
+    this.drawPanel();
+  }
+
+  /** The words there are, as they are when the panel is opened. */
+  private async learnWords(): Promise<void> {
+    type Summary = Record<"collections" | "tags" | "cameras" | "types", Named[]>;
+    const said = await call<Summary>("GET", "/v1/library", { quietly: true }).catch(() => null);
+    if (!said) return;
+    const names = (list: Named[]) => list.map((one) => one.name);
+    this.lists.set("collection", names(said.collections));
+    this.lists.set("tag", names(said.tags));
+    this.lists.set("camera", names(said.cameras));
+    const types = names(said.types);
+    const here = String(this.current.type ?? "");
+    if (here && !types.includes(here)) types.push(here);
+    fields.find((field) => field.name === "type")!.choices = [["", "Any"],
+      ...types.map((type): [string, string] => [type, typeText(type)])];
     this.drawPanel();
   }
 
@@ -116,23 +122,25 @@ export class Filters {
     }, wait);
   }
 
-  private open(focus: boolean): void {
+  private async open(focus: boolean): Promise<void> {
     this.panel.hidden = !this.panel.hidden;
     this.drawBar();
+    if (!this.panel.hidden) await this.learnWords();
     if (focus && !this.panel.hidden)
       this.panel.querySelector<HTMLElement>("input, select")?.focus();
   }
 
   private drawBar(): void {
     const set = this.offered.filter((field) => this.current[field.name]).length;
-    const focused = this.bar.contains(document.activeElement);
+    const { activeElement } = document;
+    const focused = this.bar.contains(activeElement) && (activeElement?.tagName ?? "");
     const toggle = button(set ? countText(set, "filter", "filters") : "Filter",
-      () => this.open(true), { class: "quiet", attrs: {
+      () => void this.open(true), { class: "quiet", attrs: {
         "aria-expanded": String(!this.panel.hidden) } });
     toggle.prepend(icon(icons.filter));
     replace(this.bar, this.isFiltered ? button("Clear", () => this.clear(), { class: "quiet" }) :
       null, this.sortable ? this.sorter() : null, toggle);
-    if (focused) toggle.focus();
+    if (focused) (focused === "SELECT" ? this.bar.querySelector("select")! : toggle).focus();
   }
 
   private sorter(): HTMLElement {

@@ -32,6 +32,7 @@ class Jobs {
     replace(view, el("h1", { attrs: { tabindex: -1 } }, "Jobs"),
       el("p", { class: "faint" }, "The server's own work: looking at files, making variants, " +
         "tidying up. What failed too often waits here for a person."), this.tabs, this.list);
+    this.tabs.addEventListener("keydown", (event) => this.pressed(event));
     this.drawTabs();
     void this.load();
     this.timer = window.setInterval(() => void this.load(), 4000);
@@ -44,12 +45,25 @@ class Jobs {
 
   private drawTabs(): void {
     replace(this.tabs, ...tabs.map(([state, label]) => button(label, () => {
-      this.state = state;
-      this.drawTabs();
-      this.tabs.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
-      void this.load();
+      this.choose(state);
     }, { attrs: { role: "tab", "aria-selected": String(state === this.state),
-      "aria-controls": "jobs-list" } })));
+      "aria-controls": "jobs-list", tabindex: state === this.state ? 0 : -1 } })));
+  }
+
+  private choose(state: string): void {
+    this.state = state;
+    this.drawTabs();
+    this.tabs.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+    void this.load();
+  }
+
+  /** Arrows go round the tabs; Tab goes on into what they show. */
+  private pressed(event: KeyboardEvent): void {
+    const by = { ArrowLeft: tabs.length - 1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    const here = tabs.findIndex(([state]) => state === this.state);
+    this.choose(tabs[(here + by) % tabs.length]![0]);
+    event.preventDefault();
   }
 
   private async load(): Promise<void> {
@@ -99,7 +113,7 @@ class Jobs {
     } catch (error) {
       toast(error instanceof Problem ? error.message : String(error), "bad");
     }
-    (document.activeElement as HTMLElement | null)?.blur();
+    this.view.querySelector<HTMLElement>("h1")?.focus();
     await this.load();
   }
 }

@@ -3,7 +3,8 @@
 // the wall. Views that are not needed for the first paint are loaded when they are first opened.
 import "./style.css";
 import { has, may } from "./api";
-import { announce, append, button, el, icon, iconButton, icons, replace, toast } from "./dom";
+import { announce, append, button, el, foreground, icon, iconButton, icons, replace, toast } from
+  "./dom";
 import { filesOf, filesOfList, type Named } from "./dropped";
 import { Events } from "./events";
 import { Filters } from "./filters";
@@ -171,10 +172,10 @@ function carriesFiles(event: DragEvent): boolean {
 function watchDrops(): void {
   const veil = el("div", { class: "veil", attrs: { hidden: true } },
     el("p", {}, "Let go to add to the library"));
-  document.body.append(veil);
   window.addEventListener("dragenter", (event) => {
     if (!carriesFiles(event)) return;
     depth += 1;
+    if (veil.parentElement !== foreground()) foreground().append(veil);
     veil.hidden = false;
   });
   window.addEventListener("dragleave", (event) => {

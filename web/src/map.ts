@@ -35,21 +35,40 @@ interface Topology {
   objects: { land: { geometries: { arcs: number[][][] }[] } };
 }
 
+type Point = readonly [number, number];
+
+/** The land as on a globe, where coasts go on across the 180th meridian: on a flat map such a ring
+    is drawn on both sides of it, and one round a pole is closed along the map's edge. */
+function flattened(ring: Point[]): string {
+  const flat: Point[] = [];
+  for (const [x, y] of ring) {
+    const last = flat.at(-1)?.[0] ?? x;
+    flat.push([x + 360 * Math.round((last - x) / 360), y]);
+  }
+  const [first, last] = [flat[0]!, flat.at(-1)!];
+  if (Math.abs(last[0] - first[0]) > 180) {
+    const edge = last[1] > 0 ? 90 : -90;
+    flat.push([last[0], edge], [first[0], edge]);
+  }
+  const across = flat.map(([x]) => x);
+  return [-360, 0, 360].filter((by) => Math.max(...across) + by > -180 &&
+    Math.min(...across) + by < 180).map((by) => flat.map(([x, y], place) =>
+    `${place ? "L" : "M"}${(x + by).toFixed(1)} ${y.toFixed(1)}`).join("") + "Z").join("");
+}
+
 function outline(topology: Topology): string {
   const { scale, translate } = topology.transform;
   const arcs = topology.arcs.map((arc) => {
     let [x, y] = [0, 0];
-    return arc.map(([dx, dy]) => {
+    return arc.map(([dx, dy]): Point => {
       x += dx;
       y += dy;
-      return [x * scale[0] + translate[0], -(y * scale[1] + translate[1])] as const;
+      return [x * scale[0] + translate[0], -(y * scale[1] + translate[1])];
     });
   });
   const rings = topology.objects.land.geometries.flatMap((geometry) => geometry.arcs.flat());
-  return rings.map((ring) => ring.flatMap((arc) =>
-    arc >= 0 ? arcs[arc]! : [...arcs[~arc]!].reverse())
-    .map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") + "Z")
-    .join("");
+  return rings.map((ring) => flattened(ring.flatMap((arc) =>
+    arc >= 0 ? arcs[arc]! : [...arcs[~arc]!].reverse()))).join("");
 }
 
 function words({ latitude, longitude }: Position): string {

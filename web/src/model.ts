@@ -78,7 +78,12 @@ export function entryOf(asset: AssetJson): Entry {
   };
 }
 
-export type Change = "reset" | "more" | "mended" | "failed";
+/** "mended": entries were exchanged in their places; "moved": places have changed. */
+export type Change = "reset" | "more" | "mended" | "moved" | "failed";
+type Listener = (change: Change, mended: ReadonlySet<string>) => void;
+const nothing: ReadonlySet<string> = new Set();
+/** So few that taking a page in costs no frame of a scroll. */
+const pageSize = 250;
 
 export class Library {
   entries: Entry[] = [];
@@ -88,18 +93,18 @@ export class Library {
   problem: Problem | null = null;
   private next = "";
   private readonly places = new Map<string, number>();
-  private readonly listeners = new Set<(change: Change) => void>();
+  private readonly listeners = new Set<Listener>();
   private turn = 0;
   private readonly wanted = new Set<string>();
   private timer = 0;
 
-  listen(listener: (change: Change) => void): () => void {
+  listen(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  private tell(change: Change): void {
-    for (const listener of this.listeners) listener(change);
+  private tell(change: Change, mended = nothing): void {
+    for (const listener of this.listeners) listener(change, mended);
   }
 
   find(id: string): Entry | undefined {
@@ -123,14 +128,15 @@ export class Library {
 
   /** The next page, unless one is under way or there is none. */
   async more(): Promise<void> {
-    if (!this.complete && !this.loading) await this.load(500, false);
+    if (!this.complete && !this.loading) await this.load(pageSize, false);
   }
 
   private async load(limit: number, anew: boolean): Promise<void> {
     const turn = this.turn;
     this.loading = true;
     try {
-      const query = { ...this.query, limit, cursor: anew ? undefined : this.next };
+      const query = { ...this.query, limit, cursor: anew ? undefined : this.next,
+        metadata: false };
       const page = await call<{ assets: AssetJson[]; next: string | null }>("GET", "/v1/assets",
         { query });
       if (turn !== this.turn) return;
@@ -181,7 +187,7 @@ export class Library {
     const gone = new Set(ids);
     this.entries = this.entries.filter((entry) => !gone.has(entry.id));
     this.number();
-    this.tell("mended");
+    this.tell("moved");
   }
 
   private isPlain(): boolean {
@@ -196,26 +202,36 @@ export class Library {
     const read = await Promise.allSettled(ids.map((id) =>
       call<AssetJson>("GET", `/v1/assets/${encodeURIComponent(id)}`, { quietly: true })));
     const arrived: Entry[] = [];
-    const gone: string[] = [];
-    read.forEach((result, place) => {
-      const id = ids[place]!;
+    const gone = new Set<string>();
+    const mended = new Set<string>();
+    let reshaped = false;
+    read.forEach((result, at) => {
+      const id = ids[at]!;
+      const place = this.place(id);
       if (result.status === "rejected") {
-        if (result.reason instanceof Problem && result.reason.status === 404) gone.push(id);
-      } else if (this.places.has(id)) {
-        this.entries[this.places.get(id)!] = entryOf(result.value);
-      } else if (this.isPlain()) {
+        if (place >= 0 && result.reason instanceof Problem && result.reason.status === 404)
+          gone.add(id);
+        return;
+      }
+      const entry = entryOf(result.value);
+      if (place >= 0) {
+        const { width, height } = this.entries[place]!;
+        reshaped ||= width !== entry.width || height !== entry.height;
+        this.entries[place] = entry;
+        mended.add(id);
+      } else if (this.isPlain() && entry.created >= (this.entries[0]?.created ?? "")) {
         // Only what belongs before the loaded part; older ones come with their page.
-        const entry = entryOf(result.value);
-        if (entry.created >= (this.entries[0]?.created ?? "")) arrived.push(entry);
+        arrived.push(entry);
       }
     });
+    if (gone.size) this.entries = this.entries.filter((entry) => !gone.has(entry.id));
     if (arrived.length) {
       arrived.sort((a, b) => (a.created < b.created ? 1 : -1));
-      this.entries.unshift(...arrived);
+      this.entries = arrived.concat(this.entries);
     }
-    if (gone.length) this.entries = this.entries.filter((entry) => !gone.includes(entry.id));
-    if (arrived.length || gone.length) this.number();
-    this.tell("mended");
+    if (arrived.length || gone.size) this.number();
+    if (arrived.length || gone.size || reshaped) this.tell("moved");
+    else if (mended.size) this.tell("mended", mended);
     this.timer = this.wanted.size ? window.setTimeout(() => void this.refresh(), 30) : 0;
   }
 }

@@ -7,26 +7,18 @@ import { confirmed, openDialog } from "./dialog";
 import { countText, timeText } from "./words";
 
 interface Takedown {
-  id?: string;
-  reason?: string;
-  created_at?: string;
-  digests?: string[];
-  assets?: unknown[];
+  id: string;
+  reason: string;
+  created_at: string;
+  assets: string[];
+  cache_tags?: string[];
+  variants?: { recipe: string; url: string | null }[];
   urls?: string[];
-  variants?: { url?: string | null }[];
+  patterns?: string[];
 }
 
-/** Every text in the answer that is a URL or a path of this server, in order, once each. */
-export function urlsIn(said: unknown, found = new Set<string>()): Set<string> {
-  if (typeof said === "string") {
-    if (/^(https?:\/)?\/\S+$/.test(said)) found.add(said);
-  } else if (said && typeof said === "object") {
-    for (const value of Object.values(said)) urlsIn(value, found);
-  }
-  return found;
-}
-
-export function openTakedown(asset: string, done: () => void): void {
+/** `done` is told what has gone, when the person has read what is to be purged. */
+export function openTakedown(asset: string, done: (assets: string[]) => void): void {
   const reason = el("input", { attrs: { id: "takedown-reason", required: true } });
   const cluster = el("input", { attrs: { id: "takedown-cluster", type: "checkbox" } });
   const result = el("div", { attrs: { role: "status" } });
@@ -41,7 +33,11 @@ export function openTakedown(asset: string, done: () => void): void {
   });
   form.append(el("footer", {}, el("button", { class: "danger", attrs: { type: "submit" } },
     "Take down")));
-  openDialog("Take down", "takedown", form, result);
+  let gone: string[] = [];
+  const dialog = openDialog("Take down", "takedown", form, result);
+  void dialog.closed.then(() => {
+    if (gone.length) done(gone);
+  });
   reason.focus();
 
   async function take(): Promise<void> {
@@ -49,8 +45,10 @@ export function openTakedown(asset: string, done: () => void): void {
       const said = await call<Takedown>("POST", "/v1/takedowns", { body: { asset,
         cluster: cluster.checked, reason: reason.value } });
       form.remove();
-      append(result, urlList(said));
-      done();
+      result.tabIndex = -1;
+      result.focus();
+      replace(result, purgeList(said));
+      gone = said.assets;
     } catch (error) {
       replace(result, el("p", { class: "wrong" }, error instanceof Problem ? error.message :
         String(error)));
@@ -58,13 +56,28 @@ export function openTakedown(asset: string, done: () => void): void {
   }
 }
 
-function urlList(said: Takedown): HTMLElement {
-  const urls = [...urlsIn(said)].map((url) => new URL(url, location.origin).href);
-  const text = urls.join("\n");
-  return el("div", { class: "purge" }, el("h3", {}, `${countText(urls.length, "URL",
-    "URLs")} to purge`), urls.length ? el("pre", { attrs: { tabindex: 0 } }, text) :
-    el("p", {}, "No variant was ever made, so no cache holds one."),
-  urls.length ? button("Copy all", () => void copyText(text, "The list")) : null);
+function listOf(title: string, lines: string[], hint: string): HTMLElement | null {
+  if (!lines.length) return null;
+  const text = lines.join("\n");
+  return el("section", { attrs: { "aria-label": title } }, el("h3", {}, title), el("p", { class:
+    "faint" }, hint), el("pre", { attrs: { tabindex: 0, "aria-label": title } }, text),
+  button(lines.length > 1 ? "Copy all" : "Copy", () => void copyText(text, title)));
+}
+
+/** What caches may still hold, the exact ones first (docs/takedown.md). */
+function purgeList(said: Takedown): HTMLElement {
+  const whole = (url: string) => new URL(url, location.origin).href;
+  const urls = new Set([...(said.variants ?? []).flatMap(({ url }) => url ?? []),
+    ...(said.urls ?? [])].map(whole));
+  const gone = countText(said.assets.length, "picture is", "pictures are");
+  return el("div", { class: "purge" }, el("p", {}, `${gone} gone and may not come back.`),
+    listOf(countText(urls.size, "URL to purge", "URLs to purge"), [...urls],
+      "Of every variant that was stored, by each of its names."),
+    urls.size ? null : el("p", {}, "No variant was ever stored, so no URL is known to be cached."),
+    listOf("Cache tags", said.cache_tags ?? [], "For a cache that purges by the header " +
+      "Cache-Tag: nothing else is needed then."),
+    listOf("Patterns", (said.patterns ?? []).map((one) => location.origin + one),
+      "Every other spelling that somebody may have asked for; * stands for anything."));
 }
 
 export function showTakedowns(view: HTMLElement): () => void {
@@ -77,8 +90,9 @@ export function showTakedowns(view: HTMLElement): () => void {
 
   async function load(): Promise<void> {
     try {
-      const said = await call<{ takedowns?: Takedown[] }>("GET", "/v1/takedowns");
-      const all = said.takedowns ?? [];
+      const said = await call<{ takedowns: Takedown[] }>("GET", "/v1/takedowns",
+        { query: { limit: 1000 } });
+      const all = said.takedowns;
       const rows = el("ul");
       append(rows, ...all.map(row));
       replace(list, all.length ? rows : el("p", { class: "calm" }, "Nothing was taken down."));
@@ -89,12 +103,12 @@ export function showTakedowns(view: HTMLElement): () => void {
   }
 
   function row(one: Takedown): HTMLElement {
-    const path = `/v1/takedowns/${encodeURIComponent(one.id ?? "")}`;
+    const path = `/v1/takedowns/${encodeURIComponent(one.id)}`;
     const details = el("div");
     return el("li", {}, el("strong", {}, one.reason || "Without a reason"),
-      el("span", { class: "faint" }, timeText(one.created_at ?? "")), details,
-      el("span", { class: "acts" }, button("URLs", () => void call<Takedown>("GET", path)
-        .then((said) => replace(details, urlList(said)))
+      el("span", { class: "faint" }, timeText(one.created_at)), details,
+      el("span", { class: "acts" }, button("What to purge", () => void call<Takedown>("GET", path)
+        .then((said) => replace(details, purgeList(said)))
         .catch((error: Error) => toast(error.message, "bad")), { class: "quiet" }),
       button("Lift", () => void lift(path), { class: "quiet" })));
   }

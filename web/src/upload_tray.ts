@@ -71,7 +71,7 @@ export class UploadTray {
 
   private row(upload: Upload): HTMLElement {
     const { named, state } = upload;
-    const words = { waiting: "Waiting", sending: `${bytesText(upload.sent)} of ` +
+    const words = { waiting: "Waiting", sending: upload.reason || `${bytesText(upload.sent)} of ` +
       bytesText(upload.bytes), paused: "Paused", done: "Added", here: "Already here",
       failed: upload.reason };
     const row = el("li", { class: state }, el("span", { class: "name" }, named.path),

@@ -27,6 +27,10 @@ export class Upload {
 }
 
 const atOnce = 3;
+/** What a server that is killed may cost: an acknowledged part is kept. */
+const partBytes = 8 * 1024 * 1024;
+/** A server that is restarted, or one whose uploads another takes over, is back within minutes. */
+const retryDelays = [0, 500, 1500, 3000, ...Array<number>(60).fill(5000)];
 const tusPath = "/v1/tus/";
 
 interface Recorded {
@@ -84,7 +88,7 @@ export class Uploads {
 
   private async send(upload: Upload): Promise<void> {
     upload.state = "sending";
-    upload.sent = 0;
+    upload.reason = "";
     this.onChange();
     try {
       const resumable = await has(tusPath, "post") || await has("/v1/tus", "post");
@@ -125,8 +129,20 @@ export class Uploads {
     });
   }
 
+  /** What is refused for good is not asked for again. */
+  private tryAgain(upload: Upload, error: unknown): boolean {
+    const status = statusOf(error);
+    if (status === 507 || (status && status < 500 && ![409, 423, 429].includes(status)))
+      return false;
+    upload.reason = status === 423 ? "The server has not let go of it yet. Trying again." :
+      "The server does not answer. Trying again.";
+    this.onChange();
+    return true;
+  }
+
   private progress(upload: Upload, sent: number): void {
     upload.sent = sent;
+    upload.reason = "";
     this.onChange();
   }
 
@@ -142,9 +158,10 @@ export class Uploads {
         metadata,
         // The last answer is then the asset's document, and not tus's 204.
         headers: { ...authorization(), Accept: "application/json" },
-        chunkSize: 16 * 1024 * 1024,
-        retryDelays: [0, 500, 1500, 3000, 5000, 8000],
+        chunkSize: partBytes,
+        retryDelays,
         removeFingerprintOnSuccess: true,
+        onShouldRetry: (error) => this.tryAgain(upload, error),
         onProgress: (sent) => this.progress(upload, sent),
         onSuccess: ({ lastResponse }) => {
           const said = parsed(lastResponse.getBody() ?? "") as Recorded;
@@ -178,9 +195,17 @@ function parsed(text: string): Record<string, unknown> {
   }
 }
 
+interface TusError {
+  originalResponse?: { getStatus(): number; getBody(): string } | null;
+}
+
+/** 0 where there was no answer. */
+function statusOf(error: unknown): number {
+  return (error as TusError).originalResponse?.getStatus() ?? 0;
+}
+
 function tusProblem(error: unknown): Error {
-  const answer = (error as { originalResponse?: { getStatus(): number; getBody(): string } | null })
-    .originalResponse;
+  const answer = (error as TusError).originalResponse;
   if (!answer) return new Error(explain(0, "SERVER_GONE", ""));
   const said = parsed(answer.getBody());
   return new Problem(answer.getStatus(), String(said.code ?? ""), String(said.detail ?? ""));

@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wall: only the rows near the window are in the document, so that scrolling through 100,000
-// pictures costs what scrolling through forty does. A list box with many choices: one tile is
-// reached by Tab, arrows go on from it, Enter opens, Space selects.
+// pictures costs what scrolling through forty does. What flies by is a plain tile of the picture's
+// colour; it is dressed (picture, caption, mark) when the wall is slow enough to be looked at, some
+// a frame, so that no frame is late. A list box with many choices: one tile is reached by Tab,
+// arrows go on from it, Enter opens, Space selects.
 import { append, el, icon, icons } from "./dom";
-import type { Entry, Library } from "./model";
-import { placeholderUrl } from "./placeholder";
+import type { Change, Entry, Library } from "./model";
+import { placeholderColor, placeholderUrl } from "./placeholder";
 import { shapeOf, WallLayout } from "./wall_layout";
 import { isUnderway, stateWord, typeText } from "./words";
 
 interface Tile {
   element: HTMLElement;
   entry: Entry;
+  top: number;
+  width: number;
+  dressed: boolean;
 }
+
+/** Parts of the window's height in one frame: what is faster cannot be looked at. */
+const flying = 0.25;
+const dressedInAFrame = 16;
+const restMs = 90;
 
 export class Wall {
   readonly element: HTMLElement;
@@ -20,9 +30,16 @@ export class Wall {
   onSelection: () => void = () => undefined;
   private layout = new WallLayout(1, 1, 1);
   private readonly tiles = new Map<number, Tile>();
+  /** While places change: tiles that may go on elsewhere, by their assets. */
+  private readonly spare = new Map<string, Tile>();
   private current = 0;
+  private currentId = "";
   private anchor = 0;
   private frame = 0;
+  private dressing = 0;
+  private resting = 0;
+  private above = 0;
+  private stale = false;
   private reported = false;
 
   constructor(private readonly library: Library) {
@@ -32,34 +49,73 @@ export class Wall {
     this.element.addEventListener("keydown", (event) => this.pressed(event));
     window.addEventListener("scroll", () => this.later(), { passive: true });
     new ResizeObserver(() => this.relay()).observe(this.element);
-    library.listen((change) => {
-      if (change === "reset") this.clear();
-      if (change === "more") this.extend();
-      else if (change !== "failed") this.relay(true);
-    });
+    library.listen((change, mended) => this.changed(change, mended));
+  }
+
+  private changed(change: Change, mended: ReadonlySet<string>): void {
+    if (change === "more") this.extend();
+    else if (change === "mended") this.mend(mended);
+    else if (change === "moved") this.rearrange();
+    else if (change === "reset") {
+      this.clear();
+      this.relay(true);
+    }
   }
 
   private clear(): void {
-    this.drop();
+    for (const tile of this.tiles.values()) tile.element.remove();
+    this.tiles.clear();
     this.current = 0;
+    this.currentId = "";
     this.selected.clear();
     this.onSelection();
   }
 
-  private drop(): void {
-    for (const tile of this.tiles.values()) tile.element.remove();
-    this.tiles.clear();
+  /** The same places, other entries. */
+  private mend(ids: ReadonlySet<string>): void {
+    for (const [place, tile] of this.tiles) {
+      if (!ids.has(tile.entry.id)) continue;
+      const focused = tile.element === document.activeElement;
+      const made = this.made(this.library.entries[place]!, place, tile.top, tile.width);
+      const { transform, width, height } = tile.element.style;
+      Object.assign(made.element.style, { transform, width, height });
+      tile.element.replaceWith(made.element);
+      this.tiles.set(place, made);
+      if (focused) made.element.focus({ preventScroll: true });
+    }
+    this.dress();
+  }
+
+  /** Entries came before others or went: who looks at the wall keeps what is looked at. */
+  private rearrange(): void {
+    const { above } = this;
+    const seen = [...this.tiles.values()].filter((tile) => tile.top >= above)
+      .sort((a, b) => a.top - b.top)[0];
+    const [id, top] = [seen?.entry.id ?? "", seen?.top ?? 0];
+    this.current = Math.max(0, this.library.place(this.currentId));
+    const gone = [...this.selected].filter((id) => this.library.place(id) < 0);
+    gone.forEach((id) => this.selected.delete(id));
+    this.relay(true);
+    const place = above > 0 ? this.library.place(id) : -1;
+    const row = place < 0 ? undefined : this.layout.rows[this.layout.rowOf(place)];
+    if (row) window.scrollBy({ top: row.top - top, behavior: "instant" });
+    if (gone.length) this.mark();
   }
 
   private relay(always = false): void {
     const width = Math.floor(this.element.clientWidth);
-    if (!width || (!always && width === this.layout.width)) return;
+    this.stale ||= always;  // also where nobody sees it at the moment
+    if (!width || (!this.stale && width === this.layout.width)) return;
+    this.stale = false;
     const narrow = width < 600;
     this.layout = new WallLayout(width, narrow ? 132 : 216, narrow ? 4 : 10);
     const focused = this.element.contains(document.activeElement);
-    this.drop();
+    for (const tile of this.tiles.values()) this.spare.set(tile.entry.id, tile);
+    this.tiles.clear();
     this.extend();
-    if (focused) this.focusCurrent();
+    for (const tile of this.spare.values()) tile.element.remove();
+    this.spare.clear();
+    if (focused && !this.element.contains(document.activeElement)) this.focusCurrent();
   }
 
   private extend(): void {
@@ -85,6 +141,8 @@ export class Wall {
     if (!this.element.isConnected || this.element.offsetParent === null) return;
     const above = -this.element.getBoundingClientRect().top;
     const reach = window.innerHeight;
+    const flies = this.reported && Math.abs(above - this.above) > reach * flying;
+    this.above = above;
     const from = this.layout.rowAt(above - reach * 0.6);
     const wanted = new Set<number>();
     for (let at = from; at < this.layout.rows.length; at += 1) {
@@ -97,6 +155,11 @@ export class Wall {
       tile.element.remove();
       this.tiles.delete(place);
     }
+    clearTimeout(this.resting);
+    cancelAnimationFrame(this.dressing);
+    this.dressing = 0;
+    if (flies) this.resting = window.setTimeout(() => this.dress(), restMs);
+    else this.dress();
     if (this.layout.height - above < reach * 6) void this.library.more();
     if (!this.reported && this.tiles.size) {
       this.reported = true;
@@ -111,47 +174,76 @@ export class Wall {
       const entry = this.library.entries[place]!;
       const width = shapeOf(entry) * row.height;
       wanted.add(place);
-      if (!this.tiles.has(place)) this.put(place, entry, left, row.top, width, row.height);
+      if (!this.tiles.has(place)) {
+        const { element } = this.put(place, entry, row.top, width);
+        element.style.transform = `translate(${left.toFixed(1)}px, ${row.top.toFixed(1)}px)`;
+        element.style.width = `${width.toFixed(1)}px`;
+        element.style.height = `${row.height.toFixed(1)}px`;
+      }
       left += width + this.layout.gap;
     }
   }
 
-  private put(
-    place: number, entry: Entry, left: number, top: number, width: number, height: number,
-  ): void {
-    const element = this.tile(entry, width, place);
-    element.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px)`;
-    element.style.width = `${width.toFixed(1)}px`;
-    element.style.height = `${height.toFixed(1)}px`;
-    this.tiles.set(place, { element, entry });
+  private put(place: number, entry: Entry, top: number, width: number): Tile {
+    let tile = this.spare.get(entry.id);
+    if (tile?.entry === entry) {
+      this.spare.delete(entry.id);
+      Object.assign(tile, { top, width });
+      this.number(tile.element, place);
+    } else {
+      tile = this.made(entry, place, top, width);
+    }
+    this.tiles.set(place, tile);
     // In the document as on the wall, for who reads by the document's order.
-    let next: Element | null = null;
-    for (const child of this.element.children)
-      if (Number((child as HTMLElement).dataset.place) > place) {
-        next = child;
-        break;
-      }
-    this.element.insertBefore(element, next);
+    const before = this.tiles.get(place - 1)?.element;
+    const next = before ? before.nextElementSibling : [...this.element.children].find((child) =>
+      Number((child as HTMLElement).dataset.place) > place) ?? null;
+    if (next !== tile.element) this.element.insertBefore(tile.element, next);
+    return tile;
   }
 
-  private tile(entry: Entry, width: number, place: number): HTMLElement {
-    const chosen = this.selected.has(entry.id);
+  private number(element: HTMLElement, place: number): void {
+    element.dataset.place = String(place);
+    element.setAttribute("aria-posinset", String(place + 1));
+    element.setAttribute("aria-setsize",
+      String(this.library.complete ? this.library.entries.length : -1));
+    element.tabIndex = place === this.current ? 0 : -1;
+  }
+
+  private made(entry: Entry, place: number, top: number, width: number): Tile {
     const label = [entry.name || "Without a name", typeText(entry.type),
       entry.width ? `${entry.width} by ${entry.height}` : "", stateWord(entry.state)];
     const element = el("div", { class: "tile", attrs: {
-      role: "option", id: `tile-${entry.id}`, "data-place": place, "data-state": entry.state,
-      "aria-selected": chosen ? "true" : "false",
-      "aria-label": label.filter(Boolean).join(", "),
-      "aria-posinset": place + 1,
-      "aria-setsize": this.library.complete ? this.library.entries.length : -1,
-      tabindex: place === this.current ? 0 : -1 } });
+      role: "option", id: `tile-${entry.id}`, "data-state": entry.state,
+      "aria-selected": String(this.selected.has(entry.id)),
+      "aria-label": label.filter(Boolean).join(", ") } });
+    this.number(element, place);
+    const color = placeholderColor(entry.placeholder);
+    if (color) element.style.backgroundColor = color;
+    return { element, entry, top, width, dressed: false };
+  }
+
+  /** What can be seen first, a few a frame. */
+  private dress(): void {
+    const bare = [...this.tiles.values()].filter((tile) => !tile.dressed);
+    const isSeen = (tile: Tile) => tile.top > this.above - this.layout.goal * 1.6 &&
+      tile.top < this.above + window.innerHeight;
+    const order = [...bare.filter(isSeen), ...bare.filter((tile) => !isSeen(tile))];
+    for (const tile of order.slice(0, dressedInAFrame)) this.dressOne(tile);
+    if (order.length <= dressedInAFrame) return;
+    cancelAnimationFrame(this.dressing);
+    this.dressing = requestAnimationFrame(() => this.dress());
+  }
+
+  private dressOne(tile: Tile): void {
+    const { element, entry, width } = tile;
+    tile.dressed = true;
     if (entry.urls.thumb) this.picture(element, entry, width);
     else element.append(this.without(entry));
     const mark = el("span", { class: "mark", attrs: { "aria-hidden": "true" } });
     mark.append(icon(icons.check));
     element.append(mark, el("span", { class: "caption", attrs: { "aria-hidden": "true" } },
       entry.name));
-    return element;
   }
 
   private picture(element: HTMLElement, entry: Entry, width: number): void {
@@ -267,6 +359,7 @@ export class Wall {
   private move(place: number, focus: boolean): void {
     this.tiles.get(this.current)?.element.setAttribute("tabindex", "-1");
     this.current = place;
+    this.currentId = this.library.entries[place]?.id ?? "";
     this.tiles.get(place)?.element.setAttribute("tabindex", "0");
     if (focus) this.focusCurrent();
   }

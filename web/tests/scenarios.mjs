@@ -2,19 +2,13 @@
 // What people do with the page, each from a fresh browser. tests/e2e/test_page.py puts in what a
 // scenario expects to find and looks at what it has left.
 import assert from "node:assert/strict";
-import { drop, until } from "./stage.mjs";
+import { drop, noSidewaysScroll, until } from "./stage.mjs";
 
 const tile = ".tile.shown";
 const dialog = "dialog[open]";
 
 async function text(page, selector) {
   return (await page.locator(selector).first().innerText()).trim();
-}
-
-async function noSidewaysScroll(page) {
-  const [wide, window] = await page.evaluate(() =>
-    [document.scrollingElement.scrollWidth, window.innerWidth]);
-  assert.ok(wide <= window, `the page is ${wide} wide in a window of ${window}`);
 }
 
 /** "rgb(21, 20, 18)" → 0 to 255. */

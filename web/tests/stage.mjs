@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A browser in front of a server, and what must hold whatever a scenario does with it: no request
 // leaves the server, nothing is logged as an error, nothing breaks the content security policy.
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -11,10 +12,17 @@ export class Stage {
   /** Errors in the log that a scenario brings about itself: refusals by the server. */
   expected = [];
 
-  /** `folder` is where screenshots go. */
-  constructor(url, folder) {
+  /** `folder` is where screenshots go; `line` gives the next line that the caller has written. */
+  constructor(url, folder, line) {
     this.url = url;
     this.folder = folder;
+    this.line = line;
+  }
+
+  /** Has the caller do what only it can, and goes on when that is done. */
+  async ask(what) {
+    console.log(what);
+    return this.line();
   }
 
   async begin() {
@@ -89,4 +97,60 @@ export async function drop(page, files) {
   }, files);
   for (const type of ["dragenter", "dragover", "drop"])
     await page.dispatchEvent("body", type, { dataTransfer: transfer });
+}
+
+/** Drops real files and folders on the page: their paths. */
+export async function dropPaths(page, paths) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"])
+    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  await session.detach();
+}
+
+export async function noSidewaysScroll(page) {
+  const [wide, window] = await page.evaluate(() =>
+    [document.scrollingElement.scrollWidth, window.innerWidth]);
+  assert.ok(wide <= window, `the page is ${wide} wide in a window of ${window}`);
+}
+
+const named = ["button", "link", "image", "textbox", "searchbox", "combobox", "checkbox", "slider",
+  "spinbutton", "option", "tab", "dialog", "listbox", "application", "Date", "progressbar"];
+
+/** What a screen reader is told of the page: nothing that can be used, and no picture, without a
+    name. */
+export async function everythingHasAName(page, where) {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  await session.detach();
+  const seen = nodes.filter((node) => !node.ignored && named.includes(node.role?.value));
+  assert.ok(seen.length > 1, `${where}: the tree was read`);
+  const unnamed = seen.filter((node) => !node.name?.value?.trim());
+  assert.deepEqual(unnamed.map((node) => [node.role.value, node.backendDOMNodeId]), [], where);
+}
+
+/** The names of what Tab reaches, once round, from where the focus is; every stop can be seen to
+    have the focus, and is in the window. Inside a dialog that is all that there is. */
+export async function tabStops(page, most = 80) {
+  const stops = [];
+  for (let at = 0; at < most; at += 1) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate(() => {
+      const here = document.activeElement;
+      if (!here || here === document.body) return null;
+      const { outlineStyle, outlineWidth } = getComputedStyle(here);
+      const box = here.getBoundingClientRect();
+      return { name: here.getAttribute("aria-label") ?? here.labels?.[0]?.innerText ??
+        here.innerText ?? here.tagName, inDialog: Boolean(here.closest("dialog")),
+      ringed: outlineStyle !== "none" && parseFloat(outlineWidth) >= 1,
+      inside: box.bottom > 0 && box.top < innerHeight && box.width > 0 };
+    });
+    if (!stop) break;
+    assert.ok(stop.ringed, `the focus on “${stop.name}” can be seen`);
+    assert.ok(stop.inside, `“${stop.name}” is in the window when it has the focus`);
+    const name = stop.name.trim();
+    if (stops.length && stops[0].name === name && stops.length > 2) break;
+    stops.push({ ...stop, name });
+  }
+  return stops;
 }
