@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/upload_facts.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <format>
 
 #include "catalog/library_catalog.hpp"
@@ -15,8 +17,15 @@ namespace {
 constexpr std::size_t word_bytes_max = 200;  // of a tag, and of a collection's name
 constexpr std::size_t fields_bytes_max = 16 << 10;
 
+/// In UTF-8 and without control characters, by which nothing is found.
+std::string plain_text(std::string_view text) {
+  std::string plain = to_utf8(text);
+  std::erase_if(plain, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; });
+  return plain;
+}
+
 Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
-  for (std::string& tag : split_list(to_utf8(list))) {
+  for (std::string& tag : split_list(plain_text(list))) {
     if (tag.size() > word_bytes_max || tags.size() == tags_max)
       return fail(ErrorCode::bad_request, std::format("An upload has at most {} tags of {} bytes.",
                                                       tags_max, word_bytes_max));
@@ -25,8 +34,19 @@ Result<void> add_tags(std::vector<std::string>& tags, std::string_view list) {
   return {};
 }
 
+/// JSON has no infinity, and what stands for one ends many a client's reading of a whole listing.
+bool has_infinity(const json::value& value) {
+  if (value.is_double()) return !std::isfinite(value.get_double());
+  if (value.is_array()) return std::ranges::any_of(value.get_array(), has_infinity);
+  return value.is_object() && std::ranges::any_of(value.get_object(), [](const auto& member) {
+           return has_infinity(member.value());
+         });
+}
+
 Result<void> set_fields(UploadFacts& facts, const json::value& fields) {
   if (!fields.is_object()) return fail(ErrorCode::bad_request, "fields is a JSON object.");
+  if (has_infinity(fields))
+    return fail(ErrorCode::bad_request, "fields has a number that is too large.");
   facts.fields_json = json::serialize(fields);
   if (facts.fields_json.size() > fields_bytes_max)
     return fail(ErrorCode::bad_request,
@@ -37,8 +57,7 @@ Result<void> set_fields(UploadFacts& facts, const json::value& fields) {
 }  // namespace
 
 Result<std::string> clean_collection(std::string_view text) {
-  std::string clean = to_utf8(text);
-  std::erase_if(clean, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; });
+  const std::string clean = plain_text(text);
   std::string name(trim(clean));
   if (name.size() > word_bytes_max)
     return fail(ErrorCode::bad_request,

@@ -119,7 +119,8 @@ def test_the_command_line_carries_words(site, tmp_path, tag):
 def test_words_that_are_too_much_are_refused_and_leave_nothing(site):
     content = os.urandom(99)
     for query in ({"collection": "x" * 201}, {"fields": "[]"}, {"fields": "{"}, {"fields": "1"},
-                  {"tags": ",".join("a" * 101)}):
+                  {"tags": ",".join("a" * 101)}, {"fields": '{"a":[{"b":-1e400}]}'},
+                  {"fields": '{"a":NaN}'}, {"fields": '{"a":' * 100 + "1" + "}" * 100}):
         site.problem(site.post("/v1/assets", data=content, params=query), 400, "BAD_REQUEST")
     form = {"file": ("a", content)}
     for fields in ("no", json.dumps({"x": "y" * 17_000})):
@@ -127,6 +128,16 @@ def test_words_that_are_too_much_are_refused_and_leave_nothing(site):
                      "BAD_REQUEST")
     digest = hashlib.sha256(content).hexdigest()
     assert site.get(f"/v1/assets/sha256:{digest}").status_code == 404
+
+
+def test_a_tag_is_found_as_it_is_shown(site, tag):
+    asset = site.put(os.urandom(99), params={"tags": f"\n,{tag}\t\x01a, {tag}b "})["id"]
+    assert site.get(f"/v1/assets/{asset}").json()["tags"] == [f"{tag}a", f"{tag}b"]
+    for one in (f"{tag}a", f"{tag}b"):
+        assert listed(site, tag=one) == [asset]
+    changed = site.post("/v1/assets/bulk", json={"ids": [asset], "remove_tags": [f"{tag}\na"]})
+    assert changed.json()["changed"] == 1
+    assert site.get(f"/v1/assets/{asset}").json()["tags"] == [f"{tag}b"]
 
 
 # ---- listings -----------------------------------------------------------------------------------
