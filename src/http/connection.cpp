@@ -83,7 +83,7 @@ Task<void> Connection::run() {
         route_name_ = "none";
         head_.method = Method::other;
         body_done_ = true;
-        go_on = co_await finish_request(std::move(response));
+        go_on = co_await finish_request(std::move(response), false);
         break;
       }
       case Step::broken:

@@ -90,7 +90,7 @@ class Connection : public ConnectionHook {
   void stop_watching();
   void send_ahead();
   void add_upload_fields(Response& response) const;
-  Task<bool> finish_request(Response response);
+  Task<bool> finish_request(Response response, bool head_only);
 
   // connection_body.cpp
   void begin_body();

@@ -68,28 +68,29 @@ void log_failure(const Error& error, std::string_view target) {
 Task<bool> Connection::answer_request() {
   deadline_ = SteadyTime::max();
   begin_body();
+  // As the client has sent it, whatever it is taken for: that decides where the answer ends.
+  const bool head_only = head_.method == Method::head;
   Response response = co_await make_answer();
   if (response.events) co_return co_await send_events(std::move(response));
   add_upload_fields(response);
   co_await begin_file(response);
   co_await begin_remote(response);
-  co_return co_await finish_request(std::move(response));
+  co_return co_await finish_request(std::move(response), head_only);
 }
 
-/// What the protocols of resumable uploads want in every answer, or in those to OPTIONS.
+/// What the protocols of resumable uploads want in every answer, or in some.
 void Connection::add_upload_fields(Response& response) const {
   if (is_tus_path(head_.path())) add_tus_fields(parts_.site, head_.method, response);
-  if (head_.method == Method::options)
-    add_partial_upload_fields(parts_.site, head_.path(), response);
+  add_partial_upload_fields(parts_.site, head_, response);
 }
 
 /// Sends it, and brings the connection to where the next request begins, or to its end.
-Task<bool> Connection::finish_request(Response response) {
+Task<bool> Connection::finish_request(Response response, bool head_only) {
   // A body that nobody wanted is not read: it may be endless.
   if (!body_done_) response.close = true;
   const bool close = response.close || !head_.keep_alive || thread_.draining();
   thread_.count_answer(route_name_, response.status);
-  queue_answer(std::move(response), head_.method == Method::head);
+  queue_answer(std::move(response), head_only);
   if (!co_await flush()) co_return false;
   if (close || cancelled_) {
     co_await linger();

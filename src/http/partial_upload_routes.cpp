@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/partial_upload_routes.hpp"
 
+#include <charconv>
 #include <format>
 #include <utility>
 
@@ -19,13 +20,27 @@ constexpr std::string_view body_type = "application/partial-upload";
 constexpr std::string_view interop_field = "Upload-Draft-Interop-Version";
 constexpr std::string_view interop_version = "8";  // of the drafts 09 to 11; later ones have none
 
-/// "?1" and "?0" (RFC 9651); nothing for anything else, which is to be ignored.
+/// An item's value without its parameters (RFC 9651); empty for what is none and to be ignored.
+std::string_view item_field(const RequestHead& head, std::string_view name) {
+  const auto field = single_field(head, name);
+  if (!field || !*field) return {};
+  return trim((*field)->substr(0, (*field)->find(';')));
+}
+
 std::optional<bool> complete_field(const RequestHead& head) {
-  const auto field = single_field(head, "Upload-Complete");
-  if (!field || !*field) return std::nullopt;
-  if (**field == "?1") return true;
-  if (**field == "?0") return false;
+  const std::string_view item = item_field(head, "Upload-Complete");
+  if (item == "?1") return true;
+  if (item == "?0") return false;
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> number_field(const RequestHead& head, std::string_view name) {
+  constexpr std::size_t digits_max = 15;
+  const std::string_view item = item_field(head, name);
+  std::uint64_t number = 0;
+  const auto [stopped, error] = std::from_chars(item.data(), item.data() + item.size(), number);
+  const bool is_whole = error == std::errc{} && stopped == item.data() + item.size();
+  return is_whole && item.size() <= digits_max ? std::optional(number) : std::nullopt;
 }
 
 std::string limits(const Site& site, const ResumableUpload* upload) {
@@ -120,9 +135,8 @@ struct SaidLength {
   bool is_consistent() const { return !by_field || !by_content || *by_field == *by_content; }
   std::optional<std::uint64_t> value() const { return by_field ? by_field : by_content; }
 };
-Result<SaidLength> said_length(const RequestHead& head, bool is_complete, std::uint64_t offset) {
-  SaidLength length;
-  TRY(length.by_field, whole_field(head, "Upload-Length"));
+SaidLength said_length(const RequestHead& head, bool is_complete, std::uint64_t offset) {
+  SaidLength length{.by_field = number_field(head, "Upload-Length")};
   if (is_complete && !head.chunked) length.by_content = offset + head.content_length.value_or(0);
   return length;
 }
@@ -148,7 +162,7 @@ Result<UploadStart> begin_partial_upload(const Site& site, const Exchange& excha
                                          UploadFacts facts) {
   const RequestHead& head = exchange.head;
   const bool is_complete = *complete_field(head);
-  TRY(const SaidLength length, said_length(head, is_complete, 0));
+  const SaidLength length = said_length(head, is_complete, 0);
   if (!length.is_consistent()) return inconsistent_length(*length.by_field);
   TRY(auto checksum, read_content_digest(head));
   TRY(const ClaimedDigests whole, parse_digest_field(head.joined(FieldName::repr_digest)));
@@ -173,20 +187,20 @@ Result<UploadStart> begin_partial_upload(const Site& site, const Exchange& excha
 
 Result<UploadStart> append_to_partial_upload(const Site& site, const Exchange& exchange) {
   const RequestHead& head = exchange.head;
-  if (head.first(FieldName::content_type) != body_type)
+  if (!has_media_type(head, body_type))
     return fail(ErrorCode::unsupported_media_type,
                 std::format("The body's Content-Type is {}.", body_type));
   const auto is_complete = complete_field(head);
   if (!is_complete) return fail(ErrorCode::bad_request, "Upload-Complete is ?1 or ?0.");
-  TRY(const auto offset, whole_field(head, "Upload-Offset"));
-  if (!offset) return fail(ErrorCode::bad_request, "Upload-Offset is missing.");
+  const auto offset = number_field(head, "Upload-Offset");
+  if (!offset) return fail(ErrorCode::bad_request, "Upload-Offset is a whole number.");
   TRY(auto checksum, read_content_digest(head));
-  TRY(const SaidLength length, said_length(head, *is_complete, *offset));
+  const SaidLength length = said_length(head, *is_complete, *offset);
   TRY(auto writable, open_for_writing(site, exchange.arguments[0]));
   ResumableWriter& writer = *writable.writer;
   const ResumableUpload& upload = writer.upload();
   if (*offset != upload.received) return mismatching_offset(upload, *offset);
-  if (upload.state == ResumableState::finished && head.has_body()) return completed(upload);
+  if (upload.state == ResumableState::finished) return completed(upload);
   if (!length.is_consistent()) return inconsistent_length(*length.by_field);
   if (const auto total = length.value()) {
     if (upload.total && *upload.total != *total) return inconsistent_length(*upload.total);
@@ -218,9 +232,11 @@ Result<UploadStart> cancel_partial_upload(const Site& site, const Exchange& exch
   return Response{.status = 204, .fields = {}, .body = {}};
 }
 
-void add_partial_upload_fields(const Site& site, std::string_view path, Response& response) {
-  if (path != "/v1/assets" && !path.starts_with(base)) return;
-  response.add("Accept-Patch", body_type);
+void add_partial_upload_fields(const Site& site, const RequestHead& head, Response& response) {
+  const bool is_asked = head.method == Method::options;
+  if (!is_asked && response.status != 413) return;
+  if (head.path() != "/v1/assets" && !head.path().starts_with(base)) return;
+  if (is_asked) response.add("Accept-Patch", body_type);
   response.add("Upload-Limit", limits(site, nullptr));
 }
 

@@ -15,7 +15,8 @@ bool asks_for_resumption(const RequestHead& head);
 Result<UploadStart> begin_partial_upload(const Site& site, const Exchange& exchange,
                                          UploadFacts facts);
 
-/// To OPTIONS of what can be gone on with: that it can, and the limits.
-void add_partial_upload_fields(const Site& site, std::string_view path, Response& response);
+/// To OPTIONS of what can be gone on with: that it can, and the limits; these also where they were
+/// exceeded.
+void add_partial_upload_fields(const Site& site, const RequestHead& head, Response& response);
 
 }  // namespace calotype

@@ -52,24 +52,34 @@ Result<void> ResumableSink::write(ByteSpan chunk) {
   return writer_->write(chunk);
 }
 
+ResumableSink::~ResumableSink() {
+  if (writer_ && ends_with_failure_) (void)writer_->abandon();  // or it expires
+}
+
 /// Lets go of the upload here, where a thread may wait, and before the client is answered: its next
 /// request finds it free.
 Result<Response> ResumableSink::finish() {
-  const auto writer = std::move(writer_);
+  auto response = close();
+  if (!response && ends_with_failure_) (void)writer_->abandon();
+  writer_.reset();
+  return response;
+}
+
+Result<Response> ResumableSink::close() {
   if (checksum_ && checksum_->algorithm.finish() != checksum_->sum)
     return fail(checksum_->mismatch,
                 "The bytes received do not have the checksum that the request claims.");
   if (end_ == BodyEnd::incomplete) {
-    TRY_VOID(writer->keep());
-    return answer_(writer->upload(), std::nullopt);
+    TRY_VOID(writer_->keep());
+    return answer_(writer_->upload(), std::nullopt);
   }
   if (end_ == BodyEnd::by_length) {
-    TRY(const auto recorded, writer->finish());
-    return answer_(writer->upload(), recorded);
+    TRY(const auto recorded, writer_->finish());
+    return answer_(writer_->upload(), recorded);
   }
-  TRY_VOID(writer->set_total(writer->bytes()));
-  const auto recorded = writer->finish();
-  if (recorded) return answer_(writer->upload(), *recorded);
+  TRY_VOID(writer_->set_total(writer_->bytes()));
+  const auto recorded = writer_->finish();
+  if (recorded) return answer_(writer_->upload(), *recorded);
   if (!is_verdict(recorded.error())) return std::unexpected(recorded.error());
   Response refusal = problem_response(recorded.error());
   refusal.add("Upload-Complete", "?1");
@@ -85,7 +95,7 @@ std::string ResumableSink::interim() {
 
 /// Of a body whose checksum cannot be verified nothing is kept.
 void ResumableSink::break_off(ByteSpan last) {
-  if (checksum_) return;
+  if (checksum_ || ends_with_failure_) return;
   auto kept = writer_->write(last);
   if (kept) kept = writer_->keep();
   if (!kept)

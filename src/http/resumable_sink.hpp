@@ -47,6 +47,10 @@ class ResumableSink final : public UploadSink {
   using Interim = std::move_only_function<std::string(const ResumableUpload&)>;
   ResumableSink(WritableUpload upload, BodyEnd end, std::optional<ClaimedChecksum> checksum,
                 Answer answer, Interim interim = nullptr);
+  ~ResumableSink() override;
+
+  /// Where the request fails its upload ends: nobody else knows of it.
+  void end_with_failure() { ends_with_failure_ = true; }
 
   Result<void> write(ByteSpan chunk) override;
   /// As the checksum says where it differs: nothing of the body is kept then.
@@ -56,7 +60,10 @@ class ResumableSink final : public UploadSink {
   void on_unwanted(std::function<void()> stop) override;
 
  private:
+  Result<Response> close();
+
   std::unique_ptr<ResumableWriter> writer_;  // until it has finished
+  bool ends_with_failure_ = false;
   const std::shared_ptr<HandOver> hand_over_;
   const BodyEnd end_;
   std::optional<ClaimedChecksum> checksum_;

@@ -19,6 +19,11 @@ std::unexpected<Error> malformed(std::string_view name, std::string_view how) {
   return fail(ErrorCode::bad_request, std::format("{} is malformed: {}.", name, how));
 }
 
+/// What is kept as it came has to be text to every catalog.
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0; });
+}
+
 /// "a, b" → a; and what follows stays in `text`.
 std::string_view next_piece(std::string_view& text, char separator) {
   const auto at = text.find(separator);
@@ -38,7 +43,7 @@ std::optional<std::string> id_in_url(std::string_view url) {
   if (url.size() <= id_characters) return std::nullopt;
   const std::string_view id = url.substr(url.size() - id_characters);
   url.remove_suffix(id_characters);
-  if (!is_base32(id) || !url.ends_with('/')) return std::nullopt;
+  if (!is_base32(id) || !url.ends_with('/') || !is_ascii(url)) return std::nullopt;
   url.remove_suffix(1);
   return url.ends_with(tus_base) ? std::optional(std::string(id)) : std::nullopt;
 }
@@ -67,13 +72,19 @@ Result<std::optional<std::uint64_t>> whole_field(const RequestHead& head, std::s
   return static_cast<std::uint64_t>(value);
 }
 
+bool has_media_type(const RequestHead& head, std::string_view type) {
+  const auto said = parse_field_parameters(head.first(FieldName::content_type));
+  return said && said->value == type;
+}
+
 Result<void> read_upload_metadata(std::string_view field, UploadFacts& facts) {
   constexpr std::string_view name = "Upload-Metadata";
   std::vector<std::string_view> seen;
   while (!trim(field).empty()) {
     std::string_view pair = trim(next_piece(field, ','));
     const std::string_view key = next_piece(pair, ' ');
-    if (key.empty()) return malformed(name, "a pair is a key, a blank and a value in base64");
+    if (key.empty() || !is_ascii(key))
+      return malformed(name, "a pair is a key in ASCII, a blank and a value in base64");
     if (std::ranges::contains(seen, key)) return malformed(name, "a key is given twice");
     seen.push_back(key);
     const auto value = from_base64(trim(pair));

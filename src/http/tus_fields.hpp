@@ -29,6 +29,9 @@ Result<std::optional<std::string_view>> single_field(const RequestHead& head,
 /// A whole number that fits into 63 bits.
 Result<std::optional<std::uint64_t>> whole_field(const RequestHead& head, std::string_view name);
 
+/// Whether the body is of that type, in any case and with any parameters.
+bool has_media_type(const RequestHead& head, std::string_view type);
+
 /// Adds to `facts` what the metadata says: filename (or name), tags, collection, fields (a JSON
 /// object). Other keys are the client's own.
 Result<void> read_upload_metadata(std::string_view field, UploadFacts& facts);

@@ -39,7 +39,7 @@ TEST(TusFields, NameStandsInForFilename) {
 
 TEST(TusFields, MalformedMetadataIsRefused) {
   for (const std::string_view field : {"filename !!!!", "a YQ==,a YQ==", " ,a YQ==", "fields W10=",
-                                       "fields e30", "filename YQ== YQ=="}) {
+                                       "fields e30", "filename YQ== YQ==", "k\xe9 YQ=="}) {
     UploadFacts facts;
     const auto read = read_upload_metadata(field, facts);
     ASSERT_FALSE(read) << field;
@@ -64,9 +64,16 @@ TEST(TusFields, ConcatIsPartialOrNamesItsParts) {
   ASSERT_TRUE(final);
   EXPECT_FALSE(final->is_partial);
   EXPECT_THAT(final->partials, ElementsAre(a, b));
-  const std::vector<std::string> malformed = {"final;", "final",      "final;/v1/assets/" + a,
-                                              "other",  "final;" + a, "final;/v1/tus/x",
-                                              "",       "partial;",   "final;/v1/tus/" + a + "/.."};
+  const std::vector<std::string> malformed = {"final;",
+                                              "final",
+                                              "final;/v1/assets/" + a,
+                                              "other",
+                                              "final;" + a,
+                                              "final;/v1/tus/x",
+                                              "",
+                                              "partial;",
+                                              "final;/v1/tus/" + a + "/..",
+                                              "final;\xff/v1/tus/" + a};
   for (const std::string& field : malformed) EXPECT_FALSE(parse_upload_concat(field)) << field;
 }
 

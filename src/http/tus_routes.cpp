@@ -29,7 +29,7 @@ Result<void> require_version(const RequestHead& head) {
 }
 
 Result<void> require_body_type(const RequestHead& head) {
-  if (head.first(FieldName::content_type) == tus_body_type) return {};
+  if (has_media_type(head, tus_body_type)) return {};
   return fail(ErrorCode::unsupported_media_type,
               std::format("The body's Content-Type is {}.", tus_body_type));
 }
@@ -141,11 +141,13 @@ Result<UploadStart> create_tus_upload(const Site& site, const Exchange& exchange
   TRY(const auto upload, site.services.resumable.create(offer));
   if (!head.has_body()) return written(site, 201, as_json, upload, std::nullopt);
   TRY(auto writable, open_for_writing(site, upload.id));
-  return std::make_unique<ResumableSink>(
+  auto sink = std::make_unique<ResumableSink>(
       std::move(writable), BodyEnd::by_length, std::move(checksum),
       [&site, as_json](const ResumableUpload& now, const std::optional<Recorded>& recorded) {
         return written(site, 201, as_json, now, recorded);
       });
+  sink->end_with_failure();  // a client that gets no Location cannot go on
+  return sink;
 }
 
 Result<UploadStart> append_to_tus_upload(const Site& site, const Exchange& exchange) {
@@ -176,7 +178,7 @@ Result<UploadStart> append_to_tus_upload(const Site& site, const Exchange& excha
 
 Result<UploadStart> show_tus_upload(const Site& site, const Exchange& exchange) {
   TRY_VOID(require_version(exchange.head));
-  TRY(const auto upload, site.services.resumable.look(exchange.arguments[0]));
+  TRY(const auto upload, site.services.resumable.settle(exchange.arguments[0]));
   Response response{.status = 200, .fields = {}, .body = {}};
   response.add("Cache-Control", "no-store");
   add_standing(response, upload);

@@ -135,6 +135,11 @@ Result<std::optional<Recorded>> ResumableWriter::finish() {
   return recorded;
 }
 
+Result<void> ResumableWriter::abandon() {
+  parts_.reset();
+  return owner_.end_claimed(lease_);
+}
+
 // --- all of them -
 
 ResumableUploads::ResumableUploads(ResumableUploadCatalog& catalog, UploadParts& parts,
@@ -181,13 +186,24 @@ Result<void> ResumableUploads::require_alive(const ResumableUpload& upload) cons
   return {};
 }
 
-Result<ResumableUpload> ResumableUploads::look(std::string_view id) {
+/// Whether it has expired is seen when it is held: bytes that come meanwhile put that off.
+Result<ResumableUpload> ResumableUploads::look(std::string_view id, bool settles) {
   TRY(auto upload, catalog_.find_resumable(id));
-  TRY_VOID(require_alive(upload));
-  if (upload.state == ResumableState::finished) return upload;
+  if (upload.state != ResumableState::receiving) {
+    TRY_VOID(require_alive(upload));
+    return upload;
+  }
   TRY(auto writer, resume(id, [] {}));
-  TRY_VOID(writer->finish());
+  if (settles) TRY_VOID(writer->finish());
   return writer->upload();
+}
+
+Result<ResumableUpload> ResumableUploads::look(std::string_view id) {
+  return look(id, false);
+}
+
+Result<ResumableUpload> ResumableUploads::settle(std::string_view id) {
+  return look(id, true);
 }
 
 Result<std::unique_ptr<ResumableWriter>> ResumableUploads::resume(std::string_view id,
@@ -218,8 +234,13 @@ Result<Recorded> ResumableUploads::record(const ResumableUpload& upload,
   TRY(const ResumableSha256 hash, hash_of(upload));
   const Digest digest = hash.digest();
   TRY_VOID(require_expected(upload, lease, digest));
-  TRY(Recorded recorded, ingest_.record(digest, upload.received, facts_of(upload),
-                                        [&] { return parts_.assemble(kept(upload)); }));
+  auto recording = ingest_.record(digest, upload.received, facts_of(upload),
+                                  [&] { return parts_.assemble(kept(upload)); });
+  if (!recording) {
+    if (recording.error().kind() == ErrorKind::barred) TRY_VOID(end_claimed(lease));
+    return std::unexpected(recording.error());
+  }
+  Recorded recorded = *std::move(recording);
   // The asset is recorded whatever becomes of this: a client that asks again records it once more.
   if (const auto closed = catalog_.finish_resumable(lease, recorded.asset.id); !closed)
     log::warn("an upload's end was not recorded", {{"error", closed.error()}});

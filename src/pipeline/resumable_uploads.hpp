@@ -60,8 +60,10 @@ class ResumableWriter {
   /// What was written is durable and recorded. lease_lost.
   Result<void> keep();
   /// Keeps, and where all is there records the asset: what has become of it, or nothing.
-  /// digest_mismatch ends the upload.
+  /// digest_mismatch and asset_barred end the upload.
   Result<std::optional<Recorded>> finish();
+  /// Ends it, and removes its bytes. After that only drop it.
+  Result<void> abandon();
 
  private:
   friend class ResumableUploads;
@@ -86,9 +88,11 @@ class ResumableUploads {
 
   /// too_large, missing_upload (a total of no bytes).
   Result<ResumableUpload> create(const ResumableOffer& offer);
-  /// How it stands, once whoever writes it has let go. What is whole and was not recorded (its
-  /// server died) is now. upload_not_found, upload_gone, upload_locked; as Ingest::record.
+  /// How it stands, once whoever writes it has let go. upload_not_found, upload_gone,
+  /// upload_locked.
   Result<ResumableUpload> look(std::string_view id);
+  /// The same; and what is whole and was not recorded (its server died) is now. As Ingest::record.
+  Result<ResumableUpload> settle(std::string_view id);
   /// As ResumableLeases::claim; upload_gone.
   Result<std::unique_ptr<ResumableWriter>> resume(std::string_view id,
                                                   ResumableLeases::LetGo let_go);
@@ -114,6 +118,7 @@ class ResumableUploads {
  private:
   friend class ResumableWriter;
   ResumableUpload new_upload(const ResumableOffer& offer) const;
+  Result<ResumableUpload> look(std::string_view id, bool settles);
   Result<void> require_expected(const ResumableUpload& upload, const ResumableLease& lease,
                                 const Digest& digest);
   Result<void> require_alive(const ResumableUpload& upload) const;

@@ -109,7 +109,8 @@ TEST_F(ResumableUploadsTest, WhatIsWholeAndWasNotRecordedIsRecordedByWhoeverAsks
     ASSERT_TRUE(one->keep());
   }
   open();
-  EXPECT_EQ(uploads_->look(upload.id)->asset_id, AssetId::of(Sha256::of(as_bytes("abc"))));
+  EXPECT_FALSE(uploads_->look(upload.id)->asset_id);
+  EXPECT_EQ(uploads_->settle(upload.id)->asset_id, AssetId::of(Sha256::of(as_bytes("abc"))));
 }
 
 TEST_F(ResumableUploadsTest, WhatHashesToSomethingElseThanWasSaidIsEnded) {

@@ -135,6 +135,39 @@ def test_the_end_may_come_alone(site, partial):
     assert answer.headers["Upload-Complete"] == "?1"
 
 
+def test_an_upload_is_complete_when_its_client_says_so(site, partial):
+    content = os.urandom(1000)
+    url = partial.begun(content, **{"Upload-Length": 1000})
+    for _ in range(2):
+        assert partial.request("HEAD", url).headers["Upload-Complete"] == "?0"
+    answer = partial.patch(url, 1000, b"")
+    assert answer.status_code == 201 and answer.headers["Upload-Complete"] == "?1"
+    again = partial.patch(url, 1000, b"")
+    assert site.problem(again, 400, "BAD_REQUEST")["type"] == TYPES + "completed-upload"
+    assert len(site.get(f"/v1/assets/{answer.json()['id']}").json()["uploads"]) == 1
+
+
+def test_fields_are_structured_ones(site, partial):
+    """Parameters say nothing here, and what is no item of its type is as if it were not there."""
+    url = partial.begun(b"some", **{"Upload-Complete": "?0;a=b", "Upload-Length": "many"})
+    assert "Upload-Length" not in partial.request("HEAD", url).headers
+    for wrong in ("-4", "4.0", '"4"', "1234567890123456", ""):
+        site.problem(partial.patch(url, 4, b"x", **{"Upload-Offset": wrong}), 400, "BAD_REQUEST")
+    answer = partial.patch(url, 4, b"body", **{
+        "Upload-Complete": "?1;x", "Upload-Offset": "4;y=1", "Upload-Length": "8; z",
+        "Content-Type": "Application/Partial-Upload; a=b"})
+    assert answer.status_code == 201, answer.text
+
+
+def test_whoever_sends_too_much_is_told_the_limit(site, partial):
+    url = partial.begun(b"some", **{"Upload-Length": 5})
+    for answer in (partial.patch(url, 4, b"1" * 11, "?0"),
+                   site.post("/v1/assets", data=b"", headers={
+                       "Upload-Complete": "?0", "Upload-Length": str(17 << 30)})):
+        site.problem(answer, 413, "TOO_LARGE")
+        assert answer.headers["Upload-Limit"] == "max-size=17179869184"
+
+
 def test_what_contradicts_itself_is_refused(site, partial):
     url = partial.begun(b"0123456789", **{"Upload-Length": 20})
     document = site.problem(partial.patch(url, 5, b"x"), 409, "OFFSET_MISMATCH")
