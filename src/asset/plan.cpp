@@ -252,14 +252,17 @@ Result<void> choose_pages(RenderPlan& plan, const Recipe& recipe, const MediaInf
 }
 
 /// A gain map says how much brighter each place can be shown: it can be cut and turned as the
-/// picture is, but means nothing where other pixels come in or tones change.
-bool can_keep_gain_map(const RenderPlan& plan) {
+/// picture is, but means nothing where other pixels come in or tones change. It is the first
+/// page's.
+bool can_keep_gain_map(const RenderPlan& plan, const MediaInfo& media) {
   Effects shape;
   shape.mirror = plan.effects.mirror;
   shape.rotation = plan.effects.rotation;
-  return plan.format == ImageFormat::jpeg && plan.bytes_max == 0 && plan.effects == shape &&
-         shape.rotation % 9'000 == 0 && plan.output_width == plan.kept_width &&
-         plan.output_height == plan.kept_height;
+  const bool has_place = plan.format == ImageFormat::jpeg || plan.format == ImageFormat::avif;
+  return has_place && plan.page == 0 && plan.frames == 1 && plan.bytes_max == 0 &&
+         plan.effects == shape && shape.rotation % 9'000 == 0 &&
+         plan.output_width == plan.kept_width && plan.output_height == plan.kept_height &&
+         !(media.has_alpha && plan.flatten);
 }
 
 void set_colors(RenderPlan& plan, const Recipe& recipe) {
@@ -377,9 +380,9 @@ Result<RenderPlan> plan_render(const Recipe& given, const MediaInfo& media,
   plan.profile = recipe.profile;
   plan.lossless = recipe.lossless;
   plan.bytes_max = recipe.bytes_max;
-  plan.keeps_gain_map = media.has_gain_map && can_keep_gain_map(plan);
-  if (plan.plans_again()) plan.region = recipe.region;
   set_colors(plan, recipe);
+  plan.keeps_gain_map = media.has_gain_map && can_keep_gain_map(plan, media);
+  if (plan.plans_again()) plan.region = recipe.region;
   if (proof_suffices(proof, plan)) plan.source = RenderSource::proof;
   return plan;
 }
@@ -406,8 +409,11 @@ std::uint64_t estimated_bytes(const RenderPlan& plan, const MediaInfo& media) {
   const std::uint64_t output = pixels * encoder;
   const std::uint64_t frames = plan.frames > 1 ? pixels * plan.frames * 6 : 0;
   const std::uint64_t effects = plan.effects == Effects{} ? 0 : pixels * 16;
+  // Decoded whole, and seldom larger than the picture.
+  const std::uint64_t gain_map =
+      plan.keeps_gain_map ? std::uint64_t{media.width} * media.height * 4 : 0;
   constexpr std::uint64_t fixed = 8 << 20;
-  return fixed + source + scaled + output + frames + effects;
+  return fixed + source + scaled + output + frames + effects + gain_map;
 }
 
 }  // namespace calotype

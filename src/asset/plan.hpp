@@ -82,7 +82,7 @@ struct RenderPlan {
   ColorProfile profile = ColorProfile::srgb;
   bool lossless = false;
   std::uint32_t bytes_max = 0;  // 0: no matter
-  /// The original's gain map goes along: the output is JPEG, and nothing but its shape is changed.
+  /// The original's gain map goes along, into JPEG or AVIF: nothing but its shape is changed.
   bool keeps_gain_map = false;
 
   /// What is fitted to `box` is known to the renderer alone, because borders go first or because

@@ -288,6 +288,31 @@ TEST(Plan, KeepsTheFocalPointInTheMiddleAsFarAsThePictureReaches) {
   EXPECT_EQ(with_focal_point(north, FocalPoint{1, 1}), north);
 }
 
+TEST(Plan, TakesTheGainMapAlongWhereOnlyTheShapeChanges) {
+  MediaInfo media = photo(4000, 3000);
+  EXPECT_FALSE(plan("w=300&fm=avif", media).keeps_gain_map) << "there is none";
+  media.has_gain_map = true;
+  const Proof proof = proof_of(media);
+  for (const char* kept :
+       {"w=300&fm=jpeg", "w=300&fm=avif", "fm=avif&lossless=1", "rot=90&flip=h&fm=avif",
+        "w=30&h=30&fit=cover&fm=avif", "trim=10&fm=avif", "crop=10:10:500:500&fm=jpeg"}) {
+    EXPECT_TRUE(plan(kept, media, proof).keeps_gain_map) << kept;
+    EXPECT_EQ(plan(kept, media, proof).source, RenderSource::original) << kept;
+  }
+  for (const char* left :
+       {"w=300&fm=webp", "w=300&fm=jxl", "w=300&fm=png", "rot=10&fm=avif", "sat=10&fm=avif",
+        "pad=5&fm=avif", "w=300&h=300&fit=contain&fm=avif", "max_bytes=9000&fm=avif"})
+    EXPECT_FALSE(plan(left, media, proof).keeps_gain_map) << left;
+  EXPECT_GT(estimated_bytes(plan("w=300&fm=avif", media), media),
+            estimated_bytes(plan("w=300&fm=avif&bri=1", media), media));
+  media.has_alpha = true;
+  EXPECT_FALSE(plan("fm=jpeg", media).keeps_gain_map) << "white shows through";
+  EXPECT_FALSE(plan("fm=avif&bg=ffffff", media).keeps_gain_map);
+  EXPECT_TRUE(plan("fm=avif", media).keeps_gain_map);
+  media.pages = 2;
+  EXPECT_FALSE(plan("page=2&fm=avif", media).keeps_gain_map) << "it is the first one's";
+}
+
 TEST(Plan, KnowsTheFinishedSize) {
   struct Row {
     std::string_view parameters;

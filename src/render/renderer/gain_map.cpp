@@ -19,7 +19,6 @@ using namespace std::string_view_literals;
 constexpr std::string_view xmp_name = "http://ns.adobe.com/xap/1.0/\0"sv;
 constexpr std::string_view iso_name = "urn:iso:std:iso:ts:21496:-1\0"sv;
 constexpr std::string_view mpf_name = "MPF\0"sv;
-constexpr std::string_view gain_map_namespace = "http://ns.adobe.com/hdr-gain-map/1.0/";
 constexpr std::size_t segment_bytes_max = 65'533;  // without its length's two
 constexpr std::size_t pictures_max = 16;
 
@@ -195,8 +194,19 @@ std::optional<GainMap> find_gain_map(Bytes jpeg) {
     Description found;
     if (!each_segment(text_of(candidate), [&](const Segment& each) { describe(found, each); }))
       continue;
-    if (found.is_of_gain_map())
-      return GainMap{candidate, found.xmp, found.iso, std::move(base.xmp), std::move(base.iso)};
+    if (!found.is_of_gain_map()) continue;
+    const auto by_iso = gain_map_numbers_of_iso(found.iso);
+    const auto by_xmp = gain_map_numbers_of_xmp(found.xmp);
+    if (!by_iso) found.iso.clear();
+    if (!by_xmp) found.xmp.clear();
+    if (by_iso || by_xmp)
+      return GainMap{.file = candidate,
+                     .item = std::nullopt,
+                     .numbers = by_iso ? *by_iso : *by_xmp,
+                     .xmp = std::move(found.xmp),
+                     .iso = std::move(found.iso),
+                     .base_xmp = std::move(base.xmp),
+                     .base_iso = std::move(base.iso)};
   }
   return std::nullopt;
 }

@@ -6,25 +6,29 @@
 //   FFD8  APP1 XMP {hdrgm:Version, Container:Directory}  APP2 ISO version  APP2 MPF {sizes}  … FFD9
 //   FFD8  APP1 XMP {hdrgm:GainMapMax, …}                 APP2 ISO metadata                   … FFD9
 //
-// How bright is copied as it was written: it holds for every part of the picture at every size.
+// From JPEG to JPEG, how bright is copied as it was written: it holds for every part of the picture
+// at every size. AVIF and HEIF have the map as an item of theirs (heif_gain_map.hpp).
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "render/renderer/gain_map_numbers.hpp"
 #include "render/renderer/picture.hpp"
 
 namespace calotype {
 
 struct GainMap {
-  Bytes jpeg;            // within the original
-  std::string xmp;       // what describes it: the packets' content, as they were
+  Bytes file;                         // a JPEG within the original; or the original,
+  std::optional<std::uint32_t> item;  // a HEIF that has the map as this item
+  GainMapNumbers numbers;
+  std::string xmp;       // what describes it in a JPEG: the packet's content
   std::string iso;       // and ISO 21496-1's, from behind its name
   std::string base_xmp;  // the base picture's
   std::string base_iso;
 };
 
-/// Nothing where there is none, or nothing describes it.
+/// Nothing where there is none, or nothing describes it that means something.
 std::optional<GainMap> find_gain_map(Bytes jpeg);
 
 /// One file of both; `described` is what they were made from. The base's XMP, where it has one,

@@ -5,13 +5,15 @@
 #include <cmath>
 
 #include "render/renderer/effects.hpp"
+#include "render/renderer/heif_gain_map.hpp"
 #include "render/renderer/jpeg_codec.hpp"
 #include "render/renderer/resample.hpp"
 
 namespace calotype {
 namespace {
 
-constexpr int quality_min = 85;  // what is wrong here is multiplied
+// What is wrong here is multiplied. AVIF at its number is as good as JPEG at its own.
+constexpr int jpeg_quality_min = 85, avif_quality_min = 70;
 
 /// One direction: the whole samples of the map that cover a stretch of the picture, and where the
 /// kept pixels lie once these are scaled as the picture is.
@@ -42,16 +44,33 @@ std::uint32_t smaller(std::uint32_t side, std::uint32_t map_side, std::uint32_t 
   return std::max(1U, static_cast<std::uint32_t>(std::lround(side * share)));
 }
 
+/// Upright, and not much larger than the picture itself.
+Outcome<MapSamples> samples_of(const GainMap& map, Size whole, int orientation) {
+  const std::uint64_t pixels_max = std::uint64_t{whole.width} * whole.height * 4;
+  if (map.item) return decode_gain_map_item(map, pixels_max);
+  TRY(const JpegHeader header, read_jpeg_header(map.file));
+  if (std::uint64_t{header.width} * header.height > pixels_max)
+    return failed(wire::Status::damaged, "a gain map larger than its picture");
+  TRY(Bitmap stored, decode_jpeg(map.file, 8));
+  return MapSamples{upright(std::move(stored), orientation), header.components == 1};
+}
+
+Outcome<std::string> encoded(const MapSamples& map, const RenderPlan& plan) {
+  if (plan.format == ImageFormat::avif) {
+    const int quality = plan.lossless ? 100 : std::max<int>(plan.quality, avif_quality_min);
+    return encode_gain_map_avif(map, quality, plan.effort);
+  }
+  const int quality = std::max<int>(plan.quality, jpeg_quality_min);
+  return map.is_gray ? encode_gray_jpeg(map.picture, quality)
+                     : encode_jpeg(map.picture, quality, true);
+}
+
 }  // namespace
 
 Outcome<std::string> make_gain_map(const GainMap& map, Size whole, int orientation,
                                    const RenderPlan& plan) {
-  TRY(const JpegHeader header, read_jpeg_header(map.jpeg));
-  const std::uint64_t pixels = std::uint64_t{header.width} * header.height;
-  if (pixels > std::uint64_t{whole.width} * whole.height * 4)
-    return failed(wire::Status::damaged, "a gain map larger than its picture");
-  TRY(Bitmap stored, decode_jpeg(map.jpeg, 8));
-  const Bitmap all = upright(std::move(stored), orientation);
+  TRY(MapSamples samples, samples_of(map, whole, orientation));
+  const Bitmap all = std::move(samples.picture);
   Region region = plan.region;
   if (region.width == 0) region = {0, 0, whole.width, whole.height, false};
   const Stretch across = stretch(region.left, region.width, whole.width, all.width(),
@@ -66,10 +85,8 @@ Outcome<std::string> make_gain_map(const GainMap& map, Size whole, int orientati
   Effects shape;
   shape.mirror = plan.effects.mirror;
   shape.rotation = plan.effects.rotation;
-  picture = with_effects(std::move(picture), shape, Color{});
-  const int quality = std::max<int>(plan.quality, quality_min);
-  return header.components == 1 ? encode_gray_jpeg(picture, quality)
-                                : encode_jpeg(picture, quality, true);
+  samples.picture = with_effects(std::move(picture), shape, Color{});
+  return encoded(samples, plan);
 }
 
 }  // namespace calotype

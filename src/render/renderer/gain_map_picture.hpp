@@ -8,8 +8,8 @@
 
 namespace calotype {
 
-/// As a JPEG, gray where it was. `plan` says where the kept rectangle lies; `whole` is the upright
-/// picture's size, `orientation` how both are stored.
+/// As a JPEG or an AVIF, as the plan's format is; gray where it was. `plan` says where the kept
+/// rectangle lies; `whole` is the upright picture's size, `orientation` how both are stored.
 Outcome<std::string> make_gain_map(const GainMap& map, Size whole, int orientation,
                                    const RenderPlan& plan);
 

@@ -2,7 +2,6 @@
 // Durations are counted in thousandths of a second, so that delays in milliseconds stay exact.
 #include "render/renderer/heif_sequence.hpp"
 
-#include <libheif/heif.h>
 #include <libheif/heif_sequences.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <memory>
 #include <string_view>
 
+#include "render/renderer/heif_bridge.hpp"
 #include "render/renderer/sequence_boxes.hpp"
 
 namespace calotype {
@@ -18,39 +18,19 @@ namespace {
 constexpr std::uint32_t ticks_per_second = 1'000;
 constexpr std::uint32_t frames_counted_max = 100'000;
 
-template <auto release>
-struct Release {
-  void operator()(auto* thing) const { release(thing); }
-};
-using Context = std::unique_ptr<heif_context, Release<heif_context_free>>;
-using Track = std::unique_ptr<heif_track, Release<heif_track_release>>;
-using Image = std::unique_ptr<heif_image, Release<heif_image_release>>;
-using Encoder = std::unique_ptr<heif_encoder, Release<heif_encoder_release>>;
-using DecodingOptions = std::unique_ptr<heif_decoding_options, Release<heif_decoding_options_free>>;
+using Track = std::unique_ptr<heif_track, HeifRelease<heif_track_release>>;
 using Options = std::unique_ptr<heif_sequence_encoding_options,
-                                Release<heif_sequence_encoding_options_release>>;
-using TrackOptions = std::unique_ptr<heif_track_options, Release<heif_track_options_release>>;
-
-Failure failure_of(const heif_error& error) {
-  const bool memory = error.code == heif_error_Memory_allocation_error;
-  return {memory ? wire::Status::process_memory_max : wire::Status::damaged,
-          error.message == nullptr ? "libheif failed" : error.message};
-}
-
-#define TRY_HEIF(expression)                                                  \
-  if (const heif_error problem = (expression); problem.code != heif_error_Ok) \
-  return std::unexpected(failure_of(problem))
+                                HeifRelease<heif_sequence_encoding_options_release>>;
+using TrackOptions = std::unique_ptr<heif_track_options, HeifRelease<heif_track_options_release>>;
 
 struct Opened {
-  Context context;
+  HeifContext context;
   Track track;
 };
 
 Outcome<Opened> open_sequence(Bytes heif) {
   Opened opened;
-  opened.context.reset(heif_context_alloc());
-  TRY_HEIF(heif_context_read_from_memory_without_copy(opened.context.get(), heif.data(),
-                                                      heif.size(), nullptr));
+  TRY(opened.context, open_heif(heif));
   if (heif_context_has_sequence(opened.context.get()) == 0)
     return failed(wire::Status::unsupported, "no sequence");
   opened.track.reset(heif_context_get_track(opened.context.get(), 0));  // the first that is seen
@@ -67,33 +47,14 @@ bool promises_sequence(Bytes heif) {
   return false;
 }
 
-Outcome<Bitmap> bitmap_of(const heif_image* image) {
-  std::size_t stride = 0;
-  const std::uint8_t* pixels =
-      heif_image_get_plane_readonly2(image, heif_channel_interleaved, &stride);
-  const int width = heif_image_get_width(image, heif_channel_interleaved);
-  const int height = heif_image_get_height(image, heif_channel_interleaved);
-  if (pixels == nullptr || width <= 0 || height <= 0)
-    return failed(wire::Status::damaged, "a frame without pixels");
-  Bitmap picture(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), true);
-  for (std::uint32_t y = 0; y < picture.height(); ++y)
-    std::memcpy(picture.row(y), pixels + stride * y, picture.row_bytes());
-  return picture;
-}
-
-heif_error append(heif_context*, const void* data, size_t size, void* to) {
-  static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
-  return heif_error_success;
-}
-
-Outcome<Image> image_of(const Bitmap& strip, std::uint32_t top, std::uint32_t height,
-                        const HeifEncoding& encoding) {
+Outcome<HeifImage> image_of(const Bitmap& strip, std::uint32_t top, std::uint32_t height,
+                            const HeifEncoding& encoding) {
   heif_image* made = nullptr;
   const int channels = strip.has_alpha() ? 4 : 3;
   TRY_HEIF(heif_image_create(
       static_cast<int>(strip.width()), static_cast<int>(height), heif_colorspace_RGB,
       strip.has_alpha() ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, &made));
-  Image image(made);
+  HeifImage image(made);
   TRY_HEIF(heif_image_add_plane(made, heif_channel_interleaved, static_cast<int>(strip.width()),
                                 static_cast<int>(height), 8));
   std::size_t stride = 0;
@@ -113,15 +74,10 @@ Outcome<Image> image_of(const Bitmap& strip, std::uint32_t top, std::uint32_t he
   return image;
 }
 
-Outcome<Encoder> make_encoder(heif_context* context, const HeifEncoding& encoding) {
-  heif_encoder* made = nullptr;
-  TRY_HEIF(heif_context_get_encoder_for_format(context, heif_compression_AV1, &made));
-  Encoder encoder(made);
-  TRY_HEIF(heif_encoder_set_lossy_quality(made, encoding.quality));
-  TRY_HEIF(heif_encoder_set_lossless(made, encoding.lossless ? 1 : 0));
-  (void)heif_encoder_set_parameter_integer(made, "speed", 8);
-  (void)heif_encoder_set_parameter_integer(made, "threads", 1);
-  (void)heif_encoder_set_parameter_string(made, "chroma", encoding.lossless ? "444" : "420");
+Outcome<HeifEncoder> make_encoder(heif_context* context, const HeifEncoding& encoding) {
+  const char* chroma = encoding.lossless ? "444" : "420";
+  TRY(HeifEncoder encoder, make_av1_encoder(context, encoding.quality, chroma, Effort::quick));
+  TRY_HEIF(heif_encoder_set_lossless(encoder.get(), encoding.lossless ? 1 : 0));
   return encoder;
 }
 
@@ -147,14 +103,14 @@ Outcome<Timing> timing_of_sequence(Bytes heif) {
 Outcome<void> each_frame_of_sequence(Bytes heif, std::uint32_t frames,
                                      const std::function<Outcome<void>(Bitmap)>& take_frame) {
   TRY(const Opened opened, open_sequence(heif));
-  const DecodingOptions options(heif_decoding_options_alloc());
+  const HeifDecodingOptions options(heif_decoding_options_alloc());
   options->ignore_sequence_editlist = 1;  // once through, however often it repeats
   const bool has_alpha = heif_track_has_alpha_channel(opened.track.get()) != 0;
   for (std::uint32_t i = 0; i < frames; ++i) {
     heif_image* decoded = nullptr;
     TRY_HEIF(heif_track_decode_next_image(opened.track.get(), &decoded, heif_colorspace_RGB,
                                           heif_chroma_interleaved_RGBA, options.get()));
-    const Image image(decoded);
+    const HeifImage image(decoded);
     TRY(Bitmap picture, bitmap_of(decoded));
     picture.set_has_alpha(has_alpha);
     TRY_VOID(take_frame(std::move(picture)));
@@ -188,8 +144,8 @@ Outcome<std::string> encode_sequence(const Bitmap& strip, std::uint32_t frame_he
                                      const Timing& timing, const HeifEncoding& encoding) {
   if (strip.width() > 65'535 || frame_height > 65'535)
     return failed(wire::Status::output_side_max, "AVIF ends at 65535 pixels a side");
-  const Context context(heif_context_alloc());
-  TRY(const Encoder encoder, make_encoder(context.get(), encoding));
+  const HeifContext context(heif_context_alloc());
+  TRY(const HeifEncoder encoder, make_encoder(context.get(), encoding));
   heif_context_set_sequence_timescale(context.get(), ticks_per_second);
   heif_context_set_number_of_sequence_repetitions(
       context.get(), timing.loops == 0 ? heif_sequence_maximum_number_of_repetitions
@@ -207,17 +163,14 @@ Outcome<std::string> encode_sequence(const Bitmap& strip, std::uint32_t frame_he
   const Track track(added);
   const std::uint32_t frames = strip.height() / frame_height;
   for (std::uint32_t i = 0; i < frames; ++i) {
-    TRY(const Image image, image_of(strip, i * frame_height, frame_height, encoding));
+    TRY(const HeifImage image, image_of(strip, i * frame_height, frame_height, encoding));
     const int delay = i < timing.delays_ms.size() ? timing.delays_ms[i] : 100;
     heif_image_set_duration(image.get(), static_cast<std::uint32_t>(std::max(1, delay)));
     TRY_HEIF(
         heif_track_encode_sequence_image(track.get(), image.get(), encoder.get(), options.get()));
   }
   TRY_HEIF(heif_track_encode_end_of_sequence(track.get(), encoder.get()));
-  std::string out;
-  heif_writer writer{.writer_api_version = 1, .write = append};
-  TRY_HEIF(heif_context_write(context.get(), &writer, &out));
-  return out;
+  return written(context.get());
 }
 
 }  // namespace calotype

@@ -6,6 +6,7 @@
 #include <format>
 
 #include "render/renderer/color.hpp"
+#include "render/renderer/heif_gain_map.hpp"
 #include "render/renderer/heif_sequence.hpp"
 #include "render/renderer/jpeg_codec.hpp"
 #include "render/renderer/raw_preview.hpp"
@@ -121,6 +122,8 @@ Outcome<Original> Original::open(Bytes bytes, std::uint64_t pixels_max, const Re
   facts.icc_profile = header.icc_profile;
   facts.is_sequence = (*format == SourceFormat::avif || *format == SourceFormat::heif) &&
                       original.general_->is_own();
+  if ((*format == SourceFormat::avif || *format == SourceFormat::heif) && !facts.is_sequence)
+    facts.gain_map = find_gain_map_in_heif(bytes);
   return original;
 }
 

@@ -10,6 +10,7 @@
 #include "render/renderer/crop_choice.hpp"
 #include "render/renderer/effects.hpp"
 #include "render/renderer/gain_map_picture.hpp"
+#include "render/renderer/heif_gain_map.hpp"
 #include "render/renderer/make_picture.hpp"
 #include "render/renderer/resample.hpp"
 
@@ -165,7 +166,9 @@ Outcome<std::string> with_gain_map(const Original& original, const RenderPlan& p
   if (!facts.gain_map) return base;
   const auto map = make_gain_map(*facts.gain_map, facts.upright(), facts.orientation, plan);
   if (!map) return base;
-  return join_gain_map(base, *map, *facts.gain_map);
+  if (plan.format != ImageFormat::avif) return join_gain_map(base, *map, *facts.gain_map);
+  auto joined = join_gain_map_avif(base, *map, facts.gain_map->numbers);
+  return joined ? joined : base;
 }
 
 }  // namespace
