@@ -2,11 +2,13 @@
 // The one order of all events: whole, the same for every program, and never added to where it has
 // been read.
 #include <algorithm>
+#include <array>
 #include <set>
 #include <thread>
 
 #include "catalog/catalog_fixture.hpp"
 #include "catalog/feed_catalog.hpp"
+#include "catalog/library_catalog.hpp"
 
 namespace calotype {
 namespace {
@@ -46,6 +48,43 @@ TEST_P(CatalogFeed, TellsTheStoryOfEveryAssetInOrder) {
   EXPECT_EQ(events.back().from, AssetState::ingested);
   EXPECT_TRUE(std::ranges::is_sorted(events, {}, &FeedEvent::place));
   EXPECT_EQ(catalog_->feed().feed_end().value(), events.back().place);
+}
+
+/// Tags, a focal point, an upload that goes, one more upload: the asset is another, its state is
+/// not.
+TEST_P(CatalogFeed, TellsWhatChangesNoState) {
+  record("a");
+  const Recorded again = record("a");
+  EXPECT_FALSE(again.created);
+  const std::array ids{id_of("a")};
+  ASSERT_TRUE(catalog_->library().retag(ids, {.add_tags = {"sea"}}));
+  ASSERT_TRUE(catalog_->set_focal_point(id_of("a"), FocalPoint{1, 2}));
+  ASSERT_TRUE(catalog_->delete_uploads(id_of("a"), again.upload_id, 0ms));
+  const auto events = until({}, 4);
+  // The further upload was told by its row, which has gone since.
+  ASSERT_EQ(events.size(), 4U);
+  EXPECT_FALSE(events.front().from);
+  for (std::size_t i = 1; i < events.size(); ++i)
+    EXPECT_TRUE(events[i].from == AssetState::ingested && events[i].to == AssetState::ingested);
+  EXPECT_EQ(catalog_->events_of(id_of("a"))->back().because, "an upload was deleted");
+  EXPECT_EQ(state_of("a"), AssetState::ingested);
+}
+
+TEST_P(CatalogFeed, TellsFurtherUploadsBetweenTheEvents) {
+  for (const std::string_view content : {"a", "b", "a", "b", "c", "a"}) record(content);
+  const auto events = until({}, 6);
+  const std::vector<std::pair<AssetId, bool>> expected = {{id_of("a"), true},  {id_of("b"), true},
+                                                          {id_of("a"), false}, {id_of("b"), false},
+                                                          {id_of("c"), true},  {id_of("a"), false}};
+  std::vector<std::pair<AssetId, bool>> told;
+  for (const FeedEvent& event : events) told.emplace_back(event.asset_id, !event.from.has_value());
+  EXPECT_EQ(told, expected);
+  EXPECT_EQ(catalog_->feed().feed_end().value(), events.back().place);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(after(events[i].place).size(), events.size() - 1 - i);
+    if (i + 1 == events.size()) break;
+    EXPECT_EQ(after(events[i].place, 1).front().place, events[i + 1].place);
+  }
 }
 
 TEST_P(CatalogFeed, GoesOnBehindAnyEvent) {

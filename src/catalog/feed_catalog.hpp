@@ -21,7 +21,7 @@ struct FeedPlace {
 struct FeedEvent {
   FeedPlace place;  // behind it
   AssetId asset_id;
-  std::optional<AssetState> from;
+  std::optional<AssetState> from;  // the same as `to`: something else of it has changed
   AssetState to = AssetState::ingested;
   Timestamp at{};
 };

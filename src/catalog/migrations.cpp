@@ -323,6 +323,13 @@ CREATE TABLE merged (
 CREATE INDEX merged_into ON merged (into_no);
 )sql";
 
+constexpr std::string_view further_uploads_schema = R"sql(
+-- The turn of an upload that brought no new asset: it is told in the feed too, and is no event of
+-- its own, so that known content costs no further row. An asset's first upload has none.
+ALTER TABLE upload ADD COLUMN turn {integer};
+CREATE INDEX upload_turn ON upload (turn, asset_no) WHERE turn IS NOT NULL;
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
@@ -334,6 +341,7 @@ constexpr std::array migrations = {
     Migration{"the order of all events", feed_schema},
     Migration{"uploads that come in parts", resumable_schema},
     Migration{"fingerprints, likenesses, merges", likeness_schema},
+    Migration{"further uploads in the order of events", further_uploads_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

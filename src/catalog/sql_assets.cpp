@@ -154,7 +154,7 @@ Result<void> SqlCatalog::set_focal_point(const AssetId& id,
     TRY_VOID(tx.db.execute("UPDATE asset SET focal_x = $1, focal_y = $2 WHERE asset_no = $3",
                            {point ? Value(std::int64_t{point->x}) : none,
                             point ? Value(std::int64_t{point->y}) : none, head.no}));
-    return {};
+    return note_change(tx, head, point ? "focal point set" : "focal point removed");
   });
 }
 

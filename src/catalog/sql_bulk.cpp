@@ -54,7 +54,12 @@ Result<void> retag_asset(Transaction& tx, const AssetHead& head, const Retagging
     TRY_VOID(tx.db.execute(
         "UPDATE upload SET tags = $3, collection = $4 WHERE asset_no = $1 AND id = $2",
         {head.no, tagged.upload_id, to_column(tagged.tags), tagged.collection}));
-  return list_anew(tx.db, head.no);
+  TRY_VOID(list_anew(tx.db, head.no));
+  const bool is_retagged = !change.add_tags.empty() || !change.remove_tags.empty();
+  return note_change(tx, head,
+                     !change.collection ? "retagged"
+                     : is_retagged      ? "retagged, moved"
+                                        : "moved");
 }
 
 }  // namespace

@@ -72,16 +72,6 @@ Result<AssetHead> hold_inspected(Transaction& tx, const AssetId& id) {
   return head;
 }
 
-/// An event that changes no state.
-Result<void> add_note(Transaction& tx, const AssetHead& head, std::string_view because) {
-  TRY(const auto seq, query_one(tx.db,
-                                "UPDATE asset SET events = events + 1, updated_at = $1 "
-                                "WHERE asset_no = $2 RETURNING events",
-                                {tx.now, head.no}, read_integer));
-  if (!seq) return bad_row("an asset that is held");
-  return add_event(tx, head.no, *seq, head.state, head.state, because);
-}
-
 Result<void> add_fingerprint(Transaction& tx, std::int64_t asset_no,
                              const std::optional<Fingerprint>& fingerprint) {
   if (!fingerprint) {
@@ -251,7 +241,7 @@ Result<void> SqlCatalog::merge_assets(const AssetId& from, const AssetId& into,
                       "at = excluded.at",
                       {gone.no, kept.no, tx.now}));
     TRY_VOID(list_anew(tx.db, kept.no));
-    TRY_VOID(add_note(tx, kept, std::format("{} was merged into it", from.text())));
+    TRY_VOID(note_change(tx, kept, std::format("{} was merged into it", from.text())));
     return delete_asset(tx, gone, purge_after, std::format("merged into {}", into.text()));
   });
 }

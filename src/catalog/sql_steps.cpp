@@ -87,6 +87,15 @@ Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to, const E
   return {};
 }
 
+Result<void> note_change(Transaction& tx, const AssetHead& head, std::string_view because) {
+  TRY(const auto seq, query_one(tx.db,
+                                "UPDATE asset SET events = events + 1, updated_at = $1 "
+                                "WHERE asset_no = $2 RETURNING events",
+                                {tx.now, head.no}, read_integer));
+  if (!seq) return bad_row("an asset that is held");
+  return add_event(tx, head.no, *seq, head.state, head.state, because);
+}
+
 Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
                        std::optional<AssetState> from, AssetState to, std::string_view because) {
   const std::string sql = std::format(

@@ -51,6 +51,8 @@ Result<void> delete_asset(Transaction& tx, AssetHead& head, std::chrono::millise
 /// table has no such step, or the asset is not in head.state any more.
 Result<void> move_asset(Transaction& tx, AssetHead& head, AssetState to,
                         const Error* failure = nullptr, std::string_view detail = {});
+/// An event of an asset that is held for update: what changed is not its state.
+Result<void> note_change(Transaction& tx, const AssetHead& head, std::string_view because);
 Result<void> add_event(Transaction& tx, std::int64_t asset_no, std::int64_t seq,
                        std::optional<AssetState> from, AssetState to, std::string_view because);
 /// VARIANTS_READY → METADATA_READY where no variant is left. The asset is held for update.

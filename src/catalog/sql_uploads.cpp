@@ -21,14 +21,20 @@ Result<AssetRow> load_asset(Connection& db, const AssetId& id) {
   return *std::move(row);
 }
 
-Result<std::string> add_upload(Transaction& tx, std::int64_t asset_no, const NewUpload& upload) {
+/// The one that brings an asset is told by the asset's event; any further one is in the feed
+/// itself.
+enum class Place : std::uint8_t { first, further };
+
+Result<std::string> add_upload(Transaction& tx, std::int64_t asset_no, const NewUpload& upload,
+                               Place place) {
   std::string id = new_id(tx.now);
+  const std::string sql = std::format(
+      "INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at, collection, "
+      "fields, turn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {})",
+      place == Place::further ? tx.dialect.turn : "NULL");
   TRY_VOID(
-      tx.db.execute("INSERT INTO upload (asset_no, id, file_name, uploader, tags, created_at, "
-                    "collection, fields) "
-                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                    {asset_no, id, upload.file_name, upload.uploader, to_column(upload.tags),
-                     tx.now, upload.collection, upload.fields_json}));
+      tx.db.execute(sql, {asset_no, id, upload.file_name, upload.uploader, to_column(upload.tags),
+                          tx.now, upload.collection, upload.fields_json}));
   TRY_VOID(list_upload(tx.db, asset_no, upload));
   return id;
 }
@@ -113,7 +119,7 @@ Result<std::optional<Recorded>> SqlCatalog::record_existing(const NewUpload& upl
     require_same_content(*head, upload.digest);
     TRY(const bool is_damaged, holds_quarantined(tx.db, original_key(upload.digest)));
     if (is_damaged) return std::nullopt;
-    TRY(auto upload_id, add_upload(tx, head->no, upload));
+    TRY(auto upload_id, add_upload(tx, head->no, upload, Place::further));
     TRY(auto asset, load_asset(tx.db, id));
     return Recorded{std::move(asset), std::move(upload_id), false};
   });
@@ -142,7 +148,7 @@ Result<std::optional<Recorded>> SqlCatalog::record_published(const NewUpload& up
       }
     }
     if (created) TRY_VOID(begin_listing(tx.db, asset_no, upload.file_name));
-    TRY(auto upload_id, add_upload(tx, asset_no, upload));
+    TRY(auto upload_id, add_upload(tx, asset_no, upload, created ? Place::first : Place::further));
     TRY(auto asset, load_asset(tx.db, id));
     return Recorded{std::move(asset), std::move(upload_id), created};
   });
@@ -162,6 +168,7 @@ Result<bool> SqlCatalog::delete_uploads(const AssetId& id, std::string_view uplo
                                      {head.no}, read_integer));
       if (left) {
         TRY_VOID(list_anew(tx.db, head.no));
+        TRY_VOID(note_change(tx, head, "an upload was deleted"));
         return false;
       }
     }

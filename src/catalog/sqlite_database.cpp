@@ -29,7 +29,9 @@ constexpr Dialect sqlite_dialect{
     .for_update = "",
     .for_share = "",
     .skip_locked = "",
-    .turn = "(SELECT COALESCE(MAX(turn), 0) + 1 FROM event)",
+    .turn =
+        "(SELECT 1 + MAX(COALESCE((SELECT MAX(turn) FROM event), 0), COALESCE((SELECT turn "
+        "FROM upload WHERE turn IS NOT NULL ORDER BY turn DESC LIMIT 1), 0)))",
     .turns_over = "9223372036854775807",
     .lock_schema = "",
     .notify = "",

@@ -24,8 +24,8 @@ std::string text_of(const FeedEvent& event) {
       {"from", event.from ? json::value(to_string(*event.from)) : json::value(nullptr)},
       {"to", to_string(event.to)},
       {"at", to_rfc3339(event.at)}};
-  return std::format("id: {}\nevent: state\ndata: {}\n\n", to_event_id(event.place),
-                     json::serialize(data));
+  return std::format("id: {}\nevent: {}\ndata: {}\n\n", to_event_id(event.place),
+                     event.from == event.to ? "changed" : "state", json::serialize(data));
 }
 
 }  // namespace

@@ -94,6 +94,28 @@ def test_an_assets_whole_story_is_told_by_every_server(site):
             assert first["from"] is None and first["at"].endswith("Z")
 
 
+def test_what_changes_no_state_is_told_too(site):
+    """Tags and collections, the focal point, one more upload, an upload that goes."""
+    content = encoded(scene(320, 210), "jpeg")
+    asset = site.put_inspected(content)["id"]
+    for url in urls(site):
+        with Listener(url) as listener:
+            steps = [
+                lambda: site.post("/v1/assets/bulk", json={"ids": [asset], "add_tags": ["sea"]}),
+                lambda: site.session.put(f"{site.url}/v1/assets/{asset}/focal-point",
+                                         json={"x": 0.25, "y": 0.5}),
+                lambda: site.post("/v1/assets", data=content, params={"file_name": "again.jpg"}),
+                lambda: site.delete(f"/v1/assets/{asset}/uploads/" + site.get(
+                    f"/v1/assets/{asset}").json()["uploads"][-1]["id"])]
+            for step in steps:
+                assert step().status_code in (200, 204)
+                data = listener.until(lambda event: event[1] == "changed")[-1][2]
+                assert data["asset"] == asset and data["from"] == data["to"] == "METADATA_READY"
+    events = site.get(f"/v1/assets/{asset}/events").json()["events"]
+    told = [event["because"] for event in events[3:6]]
+    assert told == ["retagged", "focal point set", "an upload was deleted"]
+
+
 def test_who_comes_back_misses_nothing_and_sees_nothing_twice(site):
     with Listener(urls(site)[0]) as listener:
         site.put(b"before")

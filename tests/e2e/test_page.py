@@ -306,6 +306,33 @@ def test_each_filter_finds_what_it_says(used):
     play(used, "filters", all=5, cases=[{"set": set_, "found": found} for set_, found in cases])
 
 
+def test_what_others_do_shows_as_it_happens(start_server):
+    site = start_server()
+    content = encoded(scene(300, 200), "jpeg")
+    other = site.put_inspected(encoded(scene(310, 200), "jpeg"))["id"]
+    asset = site.put_inspected(content)["id"]
+    play(site, "live", id=asset, other=other, asked={
+        "tag": lambda: site.post("/v1/assets/bulk", json={"ids": [asset], "add_tags": ["fresh"]}),
+        "upload": lambda: site.put(content, params={"file_name": "again.jpg"}),
+        "delete": lambda: site.delete(f"/v1/assets/{other}")})
+
+
+def test_what_comes_in_above_moves_nothing(start_server):
+    site = start_server()
+    for number in range(60):
+        last = site.put(encoded(scene(120 + number, 100), "jpeg"))["id"]
+    site.settled(last)
+    site.until(lambda: not site.get("/v1/assets", params={"state": "PENDING"}).json()["assets"])
+
+    def add():
+        for number in range(5):
+            put = site.put(encoded(scene(300 + 9 * number, 100), "jpeg"),
+                           params={"file_name": f"new-{number}.jpg"})
+            site.settled(put["id"])
+
+    play(site, "steady", count=65, asked={"add": add})
+
+
 def test_near_duplicates_are_reviewed_and_merged(start_server):
     site = start_server()
     picture = detailed(7)

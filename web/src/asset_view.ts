@@ -23,6 +23,7 @@ class AssetView {
   private viewer: Viewer | null = null;
   private unlisten: () => void = () => undefined;
   private state = "";
+  private told = "";
   private objectUrl = "";
   private over = false;
 
@@ -33,9 +34,8 @@ class AssetView {
     this.dialog.element.addEventListener("keydown", (event) => this.pressed(event));
     const header = this.dialog.element.querySelector("header")!;
     header.insertBefore(this.steps(), header.lastChild);
-    this.unlisten = library.listen(() => {
-      const now = library.find(id)?.state;
-      if (now && now !== this.state) void this.load();
+    this.unlisten = library.listen((_, read) => {
+      if (read.has(id)) void this.load();
     });
     void this.load();
   }
@@ -82,6 +82,9 @@ class AssetView {
     try {
       const asset = await call<AssetJson>("GET", `/v1/assets/${encodeURIComponent(this.id)}`);
       if (this.over) return;
+      const told = JSON.stringify(asset);
+      if (told === this.told) return;
+      this.told = told;
       const first = this.state !== asset.state;
       this.state = asset.state;
       const name = entryOf(asset).name || "Without a name";
@@ -207,12 +210,15 @@ class AssetView {
     append(tagList, ...tags.map((tag) => el("li", {}, el("a", { attrs: { href: target("/", { tag }),
       title: "All with this tag" } }, tag))));
     const position = positionOf(asset.metadata);
+    const goOn = whereItWas(this.side);
     replace(this.side, this.acts(asset), facts, tags.length ? tagList : null,
       position && mapOf(position), metadataList(asset.metadata),
       this.section("Variants and URLs", () => this.variants(asset)),
       this.section("History", () => this.history(asset)), this.uploads(asset),
       el("details", {}, el("summary", {}, "Identity"), copyable(asset.id, "Id"),
         asset.sha256 ? copyable(asset.sha256, "SHA-256") : null));
+    // Some buttons come a moment later.
+    setTimeout(goOn);
   }
 
   private acts(asset: AssetJson): HTMLElement {
@@ -307,6 +313,22 @@ class AssetView {
     return el("details", {}, el("summary", {}, countText(uploads.length, "upload", "uploads")),
       list);
   }
+}
+
+/** What is drawn anew while somebody reads it keeps its open sections, its place and the focus. */
+function whereItWas(side: HTMLElement): () => void {
+  const nameOf = (one: Element) => one.getAttribute("aria-label") ?? one.textContent ?? "";
+  const opened = [...side.querySelectorAll("details[open] > summary")].map(nameOf);
+  const { activeElement } = document;
+  const focused = activeElement && side.contains(activeElement) ? nameOf(activeElement) : null;
+  const { scrollTop } = side;
+  return () => {
+    for (const summary of side.querySelectorAll("details > summary"))
+      if (opened.includes(nameOf(summary))) (summary.parentElement as HTMLDetailsElement).open = true;
+    side.scrollTop = scrollTop;
+    if (focused !== null) [...side.querySelectorAll<HTMLElement>("button, summary, a, [tabindex]")]
+      .find((one) => nameOf(one) === focused)?.focus({ preventScroll: true });
+  };
 }
 
 /** The viewer adds a rule to the document by an inline style, which the page's policy forbids, unless

@@ -80,7 +80,8 @@ export function entryOf(asset: AssetJson): Entry {
 
 /** "mended": entries were exchanged in their places; "moved": places have changed. */
 export type Change = "reset" | "more" | "mended" | "moved" | "failed";
-type Listener = (change: Change, mended: ReadonlySet<string>) => void;
+/** `read`: the assets that were read again, whether they are in the list or not. */
+type Listener = (change: Change, read: ReadonlySet<string>) => void;
 const nothing: ReadonlySet<string> = new Set();
 /** So few that taking a page in costs no frame of a scroll. */
 const pageSize = 250;
@@ -103,8 +104,8 @@ export class Library {
     return () => this.listeners.delete(listener);
   }
 
-  private tell(change: Change, mended = nothing): void {
-    for (const listener of this.listeners) listener(change, mended);
+  private tell(change: Change, read = nothing): void {
+    for (const listener of this.listeners) listener(change, read);
   }
 
   find(id: string): Entry | undefined {
@@ -203,7 +204,6 @@ export class Library {
       call<AssetJson>("GET", `/v1/assets/${encodeURIComponent(id)}`, { quietly: true })));
     const arrived: Entry[] = [];
     const gone = new Set<string>();
-    const mended = new Set<string>();
     let reshaped = false;
     read.forEach((result, at) => {
       const id = ids[at]!;
@@ -218,7 +218,6 @@ export class Library {
         const { width, height } = this.entries[place]!;
         reshaped ||= width !== entry.width || height !== entry.height;
         this.entries[place] = entry;
-        mended.add(id);
       } else if (this.isPlain() && entry.created >= (this.entries[0]?.created ?? "")) {
         // Only what belongs before the loaded part; older ones come with their page.
         arrived.push(entry);
@@ -230,8 +229,8 @@ export class Library {
       this.entries = arrived.concat(this.entries);
     }
     if (arrived.length || gone.size) this.number();
-    if (arrived.length || gone.size || reshaped) this.tell("moved");
-    else if (mended.size) this.tell("mended", mended);
+    const moved = arrived.length || gone.size || reshaped;
+    this.tell(moved ? "moved" : "mended", new Set(ids));
     this.timer = this.wanted.size ? window.setTimeout(() => void this.refresh(), 30) : 0;
   }
 }

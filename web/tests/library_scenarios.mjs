@@ -144,6 +144,55 @@ export const scenarios = {
     await until("by name", async () => (await names()).every((name) => /beach/i.test(name)));
   },
 
+  /** What others do with an asset shows in a page that is open on it, and moves nothing. */
+  async live(stage, { id, other }) {
+    stage.expected = [/status of 404/];  // what was deleted is asked for once more
+    const wall = await stage.open();
+    await wall.locator(tile).nth(1).waitFor();
+    await until("it is live", async () => (await text(wall, ".link")) === "Live");
+    const page = await stage.open(`/#/asset/${id}`);
+    await until("it is live", async () => (await text(page, ".link")) === "Live");
+    await page.getByText("Identity").click();
+    await stage.ask("tag");
+    await page.locator(".tags", { hasText: "fresh" }).waitFor();
+    await stage.ask("upload");
+    await page.getByText("2 uploads").waitFor();
+    assert.ok(await page.locator("details", { hasText: "Identity" }).evaluate((one) => one.open),
+      "what was open is open");
+    assert.equal(await page.evaluate(() => document.activeElement.innerText), "Identity");
+    await wall.locator(`#tile-${other}`).waitFor();
+    await stage.ask("delete");
+    await until("it goes from the wall", async () =>
+      !(await wall.locator(`#tile-${other}`).count()));
+  },
+
+  /** What comes in above does not move what is looked at; back at the top it is there. */
+  async steady(stage, { count }) {
+    const page = await stage.open("/", { viewport: { width: 700, height: 500 } });
+    await until("it is live", async () => (await text(page, ".link")) === "Live");
+    await page.evaluate(() => window.scrollTo(0, 900));
+    await page.waitForTimeout(500);
+    const [id, top] = await page.evaluate(() => {
+      const seen = [...document.querySelectorAll(".tile")].map((one) =>
+        [one.id, one.getBoundingClientRect().top]).filter(([, y]) => y > 60 && y < 400);
+      return seen[0];
+    });
+    assert.equal(await page.locator(".tile.shown").evaluateAll((all) => all.filter((one) => {
+      const { top: y, bottom } = one.getBoundingClientRect();
+      return bottom > 60 && y < innerHeight && one.querySelector("img").naturalWidth;
+    }).length > 3), true, "what is seen is dressed");
+    await stage.ask("add");
+    await until("the new ones are counted", async () =>
+      (await text(page, ".count")).startsWith(String(count)));
+    await page.waitForTimeout(300);
+    const now = await page.evaluate((name) =>
+      document.getElementById(name).getBoundingClientRect().top, id);
+    assert.ok(Math.abs(now - top) < 2, `it stood at ${top} and stands at ${now}`);
+    await page.evaluate(() => window.scrollTo(0, 0));
+    await until("the new ones are first", async () => (await page.locator(".tile").first()
+      .getAttribute("aria-label")).startsWith("new-"));
+  },
+
   /** What looks alike, side by side; one is kept, and the other's URL leads to it. */
   async duplicates(stage, { kept, other, name }) {
     const page = await stage.open("/#/duplicates");
@@ -205,6 +254,8 @@ export const scenarios = {
     const page = await stage.open(`/#/asset/${id}`,
       { permissions: ["clipboard-read", "clipboard-write"] });
     const point = page.locator(".map .point");
+    // What is known is drawn anew when the first variant is there.
+    await page.locator(".facts dd", { hasText: "Ready, with variants" }).waitFor();
     await point.waitFor();
     assert.ok(Math.abs(Number(await point.getAttribute("cx")) - longitude) < 0.001);
     assert.ok(Math.abs(Number(await point.getAttribute("cy")) + latitude) < 0.001);
