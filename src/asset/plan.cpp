@@ -168,6 +168,8 @@ Lean lean_of(Gravity gravity) {
       return {-1, -1};
     case Gravity::attention:
     case Gravity::entropy:
+    case Gravity::face:
+    case Gravity::faces:
     case Gravity::focal:
       return {0, 0};
   }
@@ -339,7 +341,9 @@ void fit_to(RenderPlan& plan, PictureSize picture) {
     plan.top = narrow(offset_around(scaled.height, kept.height, plan.box.focus.y));
     return;
   }
-  const PictureSize start = lean_offset(plan.box.gravity, {plan.scaled_width, plan.scaled_height},
+  // Until a face is found.
+  const Gravity gravity = finds_faces(plan.box.gravity) ? plan.box.no_face : plan.box.gravity;
+  const PictureSize start = lean_offset(gravity, {plan.scaled_width, plan.scaled_height},
                                         {plan.kept_width, plan.kept_height});
   plan.left = start.width;
   plan.top = start.height;
@@ -366,6 +370,7 @@ Result<RenderPlan> plan_render(const Recipe& given, const MediaInfo& media,
               .fit = recipe.fit,
               .gravity = recipe.gravity,
               .focus = point_within(recipe.focus, plan.region, picture),
+              .no_face = recipe.no_face,
               .enlarge = recipe.enlarge || (is_vector(media) && recipe.width + recipe.height != 0)};
   plan.effects = effects_of(recipe);
   const Size fitted =

@@ -26,6 +26,7 @@ struct FitBox {
   Fit fit = Fit::inside;
   Gravity gravity = Gravity::center;
   FocalPoint focus;  // for Gravity::focal, of what is fitted
+  Gravity no_face = Gravity::attention;
   bool enlarge = false;
 };
 
@@ -61,8 +62,8 @@ struct RenderPlan {
   FitBox box;
   std::uint32_t scaled_width = 0;  // the whole picture (or region) is scaled to this
   std::uint32_t scaled_height = 0;
-  std::uint32_t left = 0;  // then this rectangle of it is kept (cover); with Gravity::attention and
-                           // entropy the renderer chooses its place
+  std::uint32_t left = 0;  // then this rectangle of it is kept (cover); where the picture has to
+                           // be looked at, the renderer chooses its place
   std::uint32_t top = 0;
   std::uint32_t kept_width = 0;
   std::uint32_t kept_height = 0;

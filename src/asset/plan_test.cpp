@@ -313,6 +313,15 @@ TEST(Plan, TakesTheGainMapAlongWhereOnlyTheShapeChanges) {
   EXPECT_FALSE(plan("page=2&fm=avif", media).keeps_gain_map) << "it is the first one's";
 }
 
+TEST(Plan, StandsWhereItIsToldUntilAFaceIsFound) {
+  const MediaInfo media = photo(4000, 3000);
+  const RenderPlan west = plan("w=300&h=300&fit=cover&fm=webp&g=faces:west", media);
+  EXPECT_EQ(west.left, 0U);
+  EXPECT_EQ(west.box.gravity, Gravity::faces);
+  EXPECT_EQ(west.box.no_face, Gravity::west);
+  EXPECT_EQ(plan("w=300&h=300&fit=cover&fm=webp&g=face", media).left, 50U);
+}
+
 TEST(Plan, KnowsTheFinishedSize) {
   struct Row {
     std::string_view parameters;

@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::uint16_t quarter_turn = 9'000;
 
-constexpr std::array<std::string_view, 11> gravity_names = {
-    "center",    "north", "northeast", "east",      "southeast", "south",
-    "southwest", "west",  "northwest", "attention", "entropy"};
+constexpr std::array<std::string_view, 13> gravity_names = {
+    "center", "north",     "northeast", "east",    "southeast", "south", "southwest",
+    "west",   "northwest", "attention", "entropy", "face",      "faces"};
 
 /// What a translucent colour looks like where there is no alpha: the same over white.
 Color over_white(const Color& color) {
@@ -58,6 +58,7 @@ void settle_gravity(Recipe& recipe) {
       recipe.fit == Fit::cover || (recipe.fit == Fit::contain && is_compass(recipe.gravity));
   if (!decides) recipe.gravity = Gravity::center;
   if (recipe.gravity != Gravity::focal) recipe.focus = {};
+  if (!finds_faces(recipe.gravity)) recipe.no_face = Gravity::attention;
 }
 
 void settle_decoration(Recipe& recipe) {
@@ -195,6 +196,14 @@ std::optional<Gravity> parse_gravity(std::string_view text) {
 
 bool is_compass(Gravity gravity) {
   return gravity <= Gravity::northwest;
+}
+
+bool finds_faces(Gravity gravity) {
+  return gravity == Gravity::face || gravity == Gravity::faces;
+}
+
+bool is_placed_by_looking(Gravity gravity) {
+  return gravity == Gravity::attention || gravity == Gravity::entropy || finds_faces(gravity);
 }
 
 Recipe canonical(Recipe recipe) {

@@ -47,6 +47,8 @@ enum class Gravity : std::uint8_t {
   northwest,
   attention,  // what draws the eye: edges, saturated colours, skin
   entropy,    // where most is to be seen
+  face,       // the largest face, where the operator has a model that finds faces
+  faces,      // all of them, as far as they fit; without one, both do as Recipe::no_face says
   focal,      // around Recipe::focus
 };
 
@@ -127,7 +129,9 @@ struct Recipe {
   std::uint32_t height = 0;  // likewise; both 0: the original's size
   Fit fit = Fit::inside;
   Gravity gravity = Gravity::center;
-  FocalPoint focus;                 // for Gravity::focal
+  FocalPoint focus;                      // for Gravity::focal
+  Gravity no_face = Gravity::attention;  // for Gravity::face and faces: where there is none; one
+                                         // that is neither, and not focal
   std::uint8_t quality = 0;         // 1 to 100; 0: the format's default; meaningless for PNG, GIF
   std::optional<Color> background;  // given: alpha is flattened on it; pads and fills corners
   bool enlarge = false;             // only then is a picture made larger than its original
@@ -186,7 +190,7 @@ bool has_quality(ImageFormat format);
 std::string_view extension_of(ImageFormat format);
 
 std::string_view to_string(Fit fit);
-/// Of a compass point, `attention` and `entropy`; `focal` is written as its point.
+/// Of all but `focal`, which is written as its point.
 std::string_view to_string(Gravity gravity);
 /// The native names above; "top", "bottom", "left", "right" and their pairs are the dialects'.
 std::optional<Fit> parse_fit(std::string_view text);
@@ -194,6 +198,10 @@ std::optional<Fit> parse_fit(std::string_view text);
 std::optional<Gravity> parse_gravity(std::string_view text);
 /// Whether it is one of the nine that need no look at the picture.
 bool is_compass(Gravity gravity);
+/// Whether it needs a face detector.
+bool finds_faces(Gravity gravity);
+/// Whether its place is known only once the picture has been looked at.
+bool is_placed_by_looking(Gravity gravity);
 
 /// Drops what has no effect: fit and gravity without a box, the default quality, PNG's quality.
 Recipe canonical(Recipe recipe);

@@ -77,12 +77,22 @@ Result<void> read_gravity(Reading& reading, Text name, Text value) {
     return {};
   }
   const auto [parts, count] = split(value);
+  const auto faces = parse_gravity(parts[0]);
+  if (const auto otherwise = parse_gravity(parts[1]);
+      count == 2 && faces && finds_faces(*faces) && otherwise && !finds_faces(*otherwise)) {
+    reading.recipe.gravity = *faces;
+    reading.recipe.no_face = *otherwise;
+    return {};
+  }
   const auto x = parse_decimal(parts[0], 0, 1);
   const auto y = parse_decimal(parts[1], 0, 1);
   if (count != 2 || !x || !y)
     return refuse(name,
                   one_of({"center", "north", "northeast", "east", "southeast", "south", "southwest",
-                          "west", "northwest", "attention", "entropy", "a point such as 0.3:0.7"}),
+                          "west", "northwest", "attention", "entropy", "face", "faces",
+                          "one of these two with what to keep where there is no face, such as "
+                          "faces:center",
+                          "a point such as 0.3:0.7"}),
                   value);
   const auto part = [](double share) {
     return static_cast<std::uint16_t>(std::lround(share * FocalPoint::whole));

@@ -149,6 +149,22 @@ TEST(Recipe, HasOneCanonicalTextOfItsOperations) {
   });
 }
 
+TEST(Recipe, SaysWhatIsKeptWhereThereIsNoFace) {
+  expect_canonical({
+      {"faces", "w=4&h=3&fit=cover&g=faces", "w=4&h=3&fit=cover&g=faces"},
+      {"the usual without a face", "w=4&h=3&fit=cover&g=face:attention",
+       "w=4&h=3&fit=cover&g=face"},
+      {"another without a face", "w=4&h=3&fit=cover&g=faces:center",
+       "w=4&h=3&fit=cover&g=faces:center"},
+      {"faces where nothing is cut", "w=4&h=3&g=faces:north", "w=4&h=3"},
+  });
+  for (const auto* value : {"faces:face", "faces:0.3:0.7", "north:faces", "faces:", "face:focal"}) {
+    const auto recipe = parse_recipe("w=4&h=3&fit=cover&g=" + std::string(value));
+    ASSERT_FALSE(recipe) << value;
+    EXPECT_TRUE(recipe.error().message.starts_with("g must be center, north, ")) << value;
+  }
+}
+
 struct RefusedRow {
   std::string_view given;
   std::string message;
@@ -220,7 +236,8 @@ TEST(Recipe, RefusesWhatItCannotReadInPlainWords) {
 TEST(Recipe, RefusesOperationsThatItCannotReadInPlainWords) {
   const std::string gravities =
       "g must be center, north, northeast, east, southeast, south, southwest, west, northwest, "
-      "attention, entropy or a point such as 0.3:0.7, not ";
+      "attention, entropy, face, faces, one of these two with what to keep where there is no face, "
+      "such as faces:center or a point such as 0.3:0.7, not ";
   const std::string region =
       "crop must be left:top:width:height in pixels, such as 10:20:300:200, or in percent, such as "
       "5p:5p:90p:90p, not ";

@@ -2,6 +2,7 @@
 // A canonical recipe's text. A value never holds `&`, `,` or `=`: its parts are separated by `:`.
 // Decimals have at most four places, so that none can be taken for a version in a URL.
 #include <array>
+#include <format>
 #include <utility>
 
 #include "asset/recipe.hpp"
@@ -134,6 +135,8 @@ std::string to_string(const Recipe& given) {
   if (recipe.fit != Fit::inside) writer.add("fit", to_string(recipe.fit));
   if (recipe.gravity == Gravity::focal)
     writer.add("g", text_of(recipe.focus));
+  else if (recipe.no_face != Gravity::attention)
+    writer.add("g", std::format("{}:{}", to_string(recipe.gravity), to_string(recipe.no_face)));
   else if (recipe.gravity != Gravity::center)
     writer.add("g", to_string(recipe.gravity));
   writer.add_number("q", recipe.quality);

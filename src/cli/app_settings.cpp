@@ -64,6 +64,7 @@ RenderSettings render_settings(const Settings& settings) {
   render.queue_max = small(settings.whole("render.queue_max"));
   render.queue_bytes_max = settings.bytes("render.queue_bytes_max");
   render.output_bytes_max = settings.bytes("render.output_bytes_max");
+  render.face_model = settings.text("models.faces");
   render.limits.input_pixels_max = settings.whole("render.input_pixels_max");
   render.limits.output_side_max =
       static_cast<std::uint32_t>(settings.whole("render.output_side_max"));
@@ -224,6 +225,11 @@ Result<AppSettings> shared_settings(const Settings& settings) {
   app.verify_shares = static_cast<std::uint32_t>(settings.whole("verify.shares"));
   app.verify_interval = settings.duration("verify.interval");
   app.presets = settings.presets();
+  for (const auto& [name, recipe] : app.presets.all())
+    if (finds_faces(recipe.gravity) && app.render.face_model.empty())
+      return fail(ErrorCode::bad_config,
+                  "The preset " + in_quotes(name) +
+                      " finds faces: set models.faces to the path of a model that does.");
   app.drain_max = settings.duration("http.drain_max");
   return app;
 }

@@ -140,5 +140,17 @@ TEST(AppSettings, ReadsAddressesAndPlaces) {
   EXPECT_FALSE(with_flags({{"blobs", "folder:", "--set"}}));
 }
 
+TEST(AppSettings, APresetThatFindsFacesNeedsAModel) {
+  const FlagSetting preset{"presets.avatar", "w=96&h=96&fit=cover&g=face&fm=webp", "--set"};
+  const auto without = with_flags({preset});
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().code, ErrorCode::bad_config);
+  EXPECT_EQ(without.error().message,
+            "The preset “avatar” finds faces: set models.faces to the path of a model that does.");
+  const auto with = with_flags({preset, {"models.faces", "/srv/faces.onnx", "--set"}});
+  ASSERT_TRUE(with) << with.error().message;
+  EXPECT_EQ(with->render.face_model, "/srv/faces.onnx");
+}
+
 }  // namespace
 }  // namespace calotype

@@ -159,6 +159,10 @@ constexpr std::array table = {
     SettingSpec{"render.animation_pixels_max", whole, "100000000",
                 "Pixels of an animated variant, over all its frames.", 1},
 
+    SettingSpec{"models.faces", text, "",
+                "An ONNX model that finds faces, such as YuNet, for crops around them (g=faces). "
+                "Empty: such crops are refused."},
+
     SettingSpec{"delivery.hot_bytes_max", bytes, "256MiB",
                 "Memory for variants that are sent without asking anybody."},
     SettingSpec{"delivery.in_memory_bytes_max", bytes, "4MiB",

@@ -76,8 +76,10 @@ Deliver::~Deliver() {
 }
 
 std::string Deliver::version_of(const Recipe& recipe, Effort effort) const {
-  // Made with another effort, the same recipe is another version.
+  // Made with another effort, or by what another model finds, the same recipe is another version.
   std::string renderer(renderers_.version());
+  if (finds_faces(recipe.gravity) && finds_faces(canonical(recipe).gravity))
+    renderer.append("\n").append(renderers_.face_model());
   if (effort == Effort::high) renderer += "\nhigh effort";
   return calotype::version_of(recipe, renderer);
 }
@@ -104,6 +106,7 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   asked.format = format_for(asset.media, wanted);
   asked = canonical(asked);
   const Recipe meant = settled_for(asset, asked);
+  TRY_VOID(check_faces(meant));
   Lookup found{.media = asset.media,
                .recipe = meant,
                .key = {id, to_string(meant), version_of(meant)},
@@ -124,6 +127,17 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   }
   found.order = RenderOrder{std::move(asset), asked, std::move(watermark), found.key, plan, only};
   return found;
+}
+
+/// A picture that was made when there was a model is not shown any more either: its URL says which
+/// picture it is, and nobody could make that one again.
+Result<void> Deliver::check_faces(const Recipe& recipe) const {
+  if (!finds_faces(recipe.gravity) || !renderers_.face_model().empty()) return {};
+  return fail(
+      ErrorCode::bad_recipe,
+      std::format("{} needs a model that finds faces, and this server has none: its operator "
+                  "sets models.faces to the path of one.",
+                  to_string(recipe.gravity)));
 }
 
 Result<AssetRow> Deliver::find_picture(const AssetId& id) {

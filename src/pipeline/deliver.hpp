@@ -131,6 +131,7 @@ class Deliver {
   Result<Picture> render(const RenderOrder& order, const VariantLease& lease,
                          const std::stop_token& stop);
   Result<AssetRow> find_watermark(const AssetId& id);
+  Result<void> check_faces(const Recipe& recipe) const;
   Result<Picture> open_stored(const VariantRow& row);
   void store_behind(const RenderOrder& order, const VariantLease& lease, const Picture& picture);
   Result<void> store(const VariantLease& lease, const VariantRow& row, const std::string& bytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/answers.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -78,6 +79,24 @@ Result<UniqueFd> make_output() {
   if (!output)
     return fail_errno(ErrorCode::overloaded, "No memory for a picture could be had.", errno);
   return output;
+}
+
+Result<SourceBytes> in_memory(std::string_view content) {
+  TRY(const UniqueFd memory, make_output());
+  for (std::string_view rest = content; !rest.empty();) {
+    const ssize_t count = ::write(memory.get(), rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0)
+      return fail_errno(ErrorCode::renderer_failed, "Memory for a renderer could not be had.",
+                        errno);
+    rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+  auto read_only = std::make_shared<UniqueFd>(
+      ::open(std::format("/proc/self/fd/{}", memory.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!*read_only)
+    return fail_errno(ErrorCode::renderer_failed, "Memory for a renderer could not be opened.",
+                      errno);
+  return SourceBytes{std::move(read_only), content.size()};
 }
 
 Result<std::string> read_output(const UniqueFd& output, std::uint64_t bytes,
@@ -172,6 +191,10 @@ Error error_of(const wire::Failed& answer, std::string_view text) {
       return make(ErrorCode::bad_recipe, "crop lies outside of the picture.");
     case wire::Status::sandbox_unavailable:
       return make(ErrorCode::sandbox_unavailable, printable(text));
+    case wire::Status::model_unusable:
+      return make(ErrorCode::bad_config,
+                  std::format("models.faces cannot be used: {}{}", printable(text),
+                              text.ends_with('.') ? "" : "."));
     case wire::Status::refused:
       break;
   }

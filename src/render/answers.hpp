@@ -17,6 +17,8 @@ namespace calotype {
 
 /// An empty memfd for a renderer to write to.
 Result<UniqueFd> make_output();
+/// Those bytes in a memfd that is open for reading only.
+Result<SourceBytes> in_memory(std::string_view content);
 
 /// Exactly `bytes` bytes of the output; renderer_failed where it has fewer or more are claimed than
 /// `bytes_max`.

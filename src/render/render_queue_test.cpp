@@ -97,18 +97,23 @@ TEST(Wire, APlanSurvivesTheJourneyAndNonsenseDoesNot) {
   plan.format = ImageFormat::avif;
   plan.background = {1, 2, 3, 4};
   plan.effort = Effort::high;
+  plan.box.gravity = Gravity::faces;
+  plan.box.no_face = Gravity::west;
   const auto back = wire::from_wire(wire::to_wire(7, plan));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(back->left, 10U);
   EXPECT_EQ(back->format, ImageFormat::avif);
   EXPECT_EQ(back->background, plan.background);
   EXPECT_EQ(back->effort, Effort::high);
+  EXPECT_EQ(back->box.gravity, Gravity::faces);
+  EXPECT_EQ(back->box.no_face, Gravity::west);
   using Spoil = void (*)(RenderPlan&);
   for (const Spoil spoil :
        {Spoil([](RenderPlan& p) { p.left = 11; }), Spoil([](RenderPlan& p) { p.kept_width = 0; }),
         Spoil([](RenderPlan& p) { p.left = 0xffff'ffff; }),
         Spoil([](RenderPlan& p) { p.output_height = 79; }),
         Spoil([](RenderPlan& p) { p.quality = 101; }),
+        Spoil([](RenderPlan& p) { p.box.no_face = Gravity::faces; }),
         Spoil([](RenderPlan& p) { p.effort = static_cast<Effort>(2); }),
         Spoil([](RenderPlan& p) { p.format = static_cast<ImageFormat>(9); })}) {
     RenderPlan spoilt = plan;

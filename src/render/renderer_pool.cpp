@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "render/answers.hpp"
+#include "render/face_model.hpp"
 #include "render/renderer_process.hpp"
 #include "render/renderer_slot.hpp"
 
@@ -27,14 +28,7 @@ constexpr std::uint8_t pixel_png[] = {
     0xb0, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
 
 Result<SourceBytes> pixel_source() {
-  TRY(const UniqueFd memory, make_output());
-  if (::write(memory.get(), pixel_png, sizeof pixel_png) != sizeof pixel_png)
-    return fail_errno(ErrorCode::renderer_failed, "No memory for a pixel could be had.", errno);
-  auto read_only = std::make_shared<UniqueFd>(
-      ::open(std::format("/proc/self/fd/{}", memory.get()).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!*read_only)
-    return fail_errno(ErrorCode::renderer_failed, "A pixel could not be opened.", errno);
-  return SourceBytes{std::move(read_only), sizeof pixel_png};
+  return in_memory({reinterpret_cast<const char*>(pixel_png), sizeof pixel_png});
 }
 
 /// A renderer must never be handed a descriptor that it could write to the library through.
@@ -67,7 +61,8 @@ Result<void> RenderSettings::validate() const {
 }
 
 struct RendererPool::State {
-  explicit State(const RenderSettings& settings) : shared(settings) {}
+  State(const RenderSettings& settings, std::optional<FaceModel> face_model)
+      : shared(settings, std::move(face_model)) {}
   ~State() {
     {
       const std::lock_guard lock(shared.mutex);
@@ -97,7 +92,11 @@ Result<std::unique_ptr<RendererPool>> RendererPool::start(const RenderSettings& 
     return fail(
         ErrorCode::renderer_failed,
         std::format("There is no renderer at {}: build it, or set render.program.", program));
-  auto state = std::make_unique<State>(settings);
+  std::optional<FaceModel> face_model;
+  if (!settings.face_model.empty()) {
+    TRY(face_model, read_face_model(settings.face_model));
+  }
+  auto state = std::make_unique<State>(settings, std::move(face_model));
   PoolShared& shared = state->shared;
   const int count = settings.processes > 0
                         ? settings.processes
@@ -221,6 +220,11 @@ std::vector<ProcessMemory> RendererPool::memory() const {
 QueueDepth RendererPool::depth() const {
   const std::lock_guard lock(state_->shared.mutex);
   return {state_->shared.queue.count(), state_->shared.running, state_->shared.queue.bytes()};
+}
+
+std::string_view RendererPool::face_model() const {
+  const auto& model = state_->shared.face_model;
+  return model ? std::string_view(model->version) : std::string_view();
 }
 
 std::string_view RendererPool::version() const {

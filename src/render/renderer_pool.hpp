@@ -43,6 +43,7 @@ struct RenderSettings {
   std::uint64_t queue_bytes_max = 8ULL << 30;       // the sum of their estimates
   RenderLimits limits;
   std::uint64_t output_bytes_max = 64ULL << 20;
+  std::string face_model;  // an ONNX file that finds faces; empty: nothing does
 
   /// bad_config, naming the setting.
   Result<void> validate() const;
@@ -96,7 +97,8 @@ struct QueueDepth {
 
 class RendererPool {
  public:
-  /// Starts the processes and waits until each is sealed. sandbox_unavailable, bad_config,
+  /// Starts the processes and waits until each is sealed. sandbox_unavailable, bad_config (a face
+  /// model that cannot be used),
   /// renderer_failed (no executable, or it dies at start).
   static Result<std::unique_ptr<RendererPool>> start(const RenderSettings& settings);
   /// Ends the processes; whoever still waits gets `cancelled`. No call may begin any more.
@@ -123,6 +125,9 @@ class RendererPool {
   QueueDepth depth() const;
   /// Changes when the pixels or the bytes that it makes may.
   std::string_view version() const;
+  /// Changes when faces may be found elsewhere in the same picture; empty where nothing finds them,
+  /// and a plan whose gravity does is refused.
+  std::string_view face_model() const;
 
  private:
   struct State;

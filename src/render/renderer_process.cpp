@@ -114,7 +114,8 @@ std::uint64_t resident_bytes_of(pid_t pid) {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-Result<RendererProcess> RendererProcess::spawn(const RenderSettings& settings) {
+Result<RendererProcess> RendererProcess::spawn(const RenderSettings& settings,
+                                               const std::optional<FaceModel>& face_model) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return fail_errno(ErrorCode::renderer_failed, "The renderer could not be started.", errno);
@@ -127,11 +128,12 @@ Result<RendererProcess> RendererProcess::spawn(const RenderSettings& settings) {
     theirs = std::move(elsewhere);
   }
   TRY(process.pid_, spawn_program(renderer_program(settings), theirs.get()));
-  TRY_VOID(
-      wire::send(process.socket(), wire::Kind::configure,
-                 wire::Configure{settings.process_memory_max, settings.output_bytes_max,
-                                 settings.limits.input_pixels_max, settings.limits.output_side_max,
-                                 settings.sandbox ? 1U : 0U}));
+  TRY_VOID(wire::send(
+      process.socket(), wire::Kind::configure,
+      wire::Configure{settings.process_memory_max, settings.output_bytes_max,
+                      settings.limits.input_pixels_max, face_model ? face_model->bytes.bytes : 0,
+                      settings.limits.output_side_max, settings.sandbox ? 1U : 0U},
+      {}, face_model ? face_model->bytes.file->get() : -1));
   return process;
 }
 
@@ -149,8 +151,12 @@ Result<std::optional<std::string>> RendererProcess::wait_ready(std::chrono::mill
   }
   if (!*answer) return std::nullopt;
   const wire::Message& message = **answer;
-  if (message.kind() == wire::Kind::failed)
+  if (message.kind() == wire::Kind::failed) {
+    const auto body = message.body_as<wire::Failed>();
+    if (body && body->status == wire::Status::model_unusable)
+      return std::unexpected(error_of(*body, message.text()));
     return fail(ErrorCode::sandbox_unavailable, printable(message.text()));
+  }
   if (message.kind() != wire::Kind::ready)
     return fail(ErrorCode::renderer_failed, "The renderer sent nonsense.", "not ready");
   resident_at_start_ = resident_bytes();

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "render/face_model.hpp"
 #include "render/renderer_pool.hpp"
 #include "render/wire.hpp"
 
@@ -21,7 +22,8 @@ namespace calotype {
 class RendererProcess {
  public:
   /// Starts the program and sends it its configuration; does not wait for it to be ready.
-  static Result<RendererProcess> spawn(const RenderSettings& settings);
+  static Result<RendererProcess> spawn(const RenderSettings& settings,
+                                       const std::optional<FaceModel>& face_model);
   /// Kills it, if it still runs, and reaps it.
   ~RendererProcess();
   RendererProcess(RendererProcess&& other) noexcept;

@@ -94,7 +94,7 @@ void RendererSlot::note_start(const std::optional<Error>& error) {
 }
 
 void RendererSlot::start_process() {
-  auto process = RendererProcess::spawn(shared_.settings);
+  auto process = RendererProcess::spawn(shared_.settings, shared_.face_model);
   std::optional<Error> error;
   if (process) {
     const auto give_up = Clock::now() + start_timeout;
@@ -145,7 +145,7 @@ void RendererSlot::grow_successor() {
     const bool old = process_->renders >= shared_.settings.renders_per_process ||
                      process_->growth() > shared_.settings.process_growth_max;
     if (!old || Clock::now() < start_not_before_) return;
-    auto next = RendererProcess::spawn(shared_.settings);
+    auto next = RendererProcess::spawn(shared_.settings, shared_.face_model);
     if (!next) {
       start_not_before_ = Clock::now() + 1s;
       return;

@@ -23,10 +23,11 @@ class RendererSlot;
 
 /// What the pool's callers and its slots share. Everything but `settings` under the mutex.
 struct PoolShared {
-  explicit PoolShared(const RenderSettings& with)
-      : settings(with), queue(with.queue_max, with.queue_bytes_max) {}
+  PoolShared(const RenderSettings& with, std::optional<FaceModel> model)
+      : settings(with), face_model(std::move(model)), queue(with.queue_max, with.queue_bytes_max) {}
 
   const RenderSettings settings;
+  const std::optional<FaceModel> face_model;
   mutable std::mutex mutex;
   std::condition_variable work;     // something was queued, or stopping
   std::condition_variable started;  // a slot's process became ready, or could not

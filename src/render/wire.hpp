@@ -6,7 +6,8 @@
 // that has been taken over can hand over neither a descriptor nor a number that is believed.
 //
 //   server                                renderer
-//   configure {sandbox, limits}     →     (each codec exercised, then sealed)
+//   configure {sandbox, limits}     →     (each codec exercised, then sealed; a descriptor of the
+//                                         face model comes with it, where there is one)
 //                                   ←     ready "libvips 8.16.1 …"      or  failed "no Landlock"
 //   source {bytes} + descriptor     →     (replaces the source before)
 //   overlay {bytes} + descriptor    →     (for the output that follows: its watermark)
@@ -33,7 +34,7 @@
 namespace calotype::wire {
 
 inline constexpr std::uint32_t magic = 0x43'41'4c'52;  // "CALR"
-inline constexpr std::uint16_t protocol_version = 4;
+inline constexpr std::uint16_t protocol_version = 5;
 inline constexpr std::size_t message_bytes_max = 4'096;
 inline constexpr std::size_t text_bytes_max = 1'024;
 
@@ -66,6 +67,7 @@ enum class Status : std::uint32_t {
   bytes_target_missed,  // the recipe's max_bytes
   region_outside,       // of the page or of what is left within its borders
   sandbox_unavailable,  // answers configure only
+  model_unusable,       // likewise
   refused,              // the server's message made no sense: a defect
 };
 
@@ -81,6 +83,7 @@ struct Configure {
   std::uint64_t process_memory_max;
   std::uint64_t output_bytes_max;
   std::uint64_t input_pixels_max;
+  std::uint64_t face_model_bytes;  // 0: none
   std::uint32_t output_side_max;
   std::uint32_t sandbox;  // 0 or 1
 };
@@ -114,8 +117,8 @@ struct Output {
   std::int8_t brightness, contrast, saturation;
   std::uint8_t has_watermark, mark_gravity, mark_width_percent, mark_opacity_percent;
   std::uint8_t metadata, profile, lossless, keeps_gain_map;
-  std::uint8_t effort;
-  std::array<std::uint8_t, 6> reserved;  // no byte of it is padding
+  std::uint8_t effort, no_face;
+  std::array<std::uint8_t, 5> reserved;  // no byte of it is padding
 };
 
 struct Inspect {

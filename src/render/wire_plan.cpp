@@ -29,6 +29,7 @@ bool has_known_names(const Output& output) {
   return output.format <= std::to_underlying(ImageFormat::jxl) && output.quality <= 100 &&
          output.fit <= std::to_underlying(Fit::fill) &&
          output.gravity <= std::to_underlying(Gravity::focal) &&
+         output.no_face <= std::to_underlying(Gravity::entropy) &&
          output.tone <= std::to_underlying(Tone::bitonal) &&
          output.effort <= std::to_underlying(Effort::high) &&
          output.profile <= std::to_underlying(ColorProfile::keep) &&
@@ -159,6 +160,7 @@ Output to_wire(std::uint64_t id, const RenderPlan& plan) {
   output.box_height = plan.box.height;
   output.fit = std::to_underlying(plan.box.fit);
   output.gravity = std::to_underlying(plan.box.gravity);
+  output.no_face = std::to_underlying(plan.box.no_face);
   output.focus_x = plan.box.focus.x;
   output.focus_y = plan.box.focus.y;
   output.enlarge = plan.box.enlarge;
@@ -187,6 +189,7 @@ std::optional<RenderPlan> from_wire(const Output& output) {
               .fit = static_cast<Fit>(output.fit),
               .gravity = static_cast<Gravity>(output.gravity),
               .focus = {output.focus_x, output.focus_y},
+              .no_face = static_cast<Gravity>(output.no_face),
               .enlarge = output.enlarge != 0};
   plan.scaled_width = output.scaled_width;
   plan.scaled_height = output.scaled_height;

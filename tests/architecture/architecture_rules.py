@@ -139,6 +139,7 @@ LIBRARIES = {
     "jerror.h": ({"render/renderer"}, "decoders are never mapped into the server"),
     "turbojpeg.h": ({"render/renderer"}, "decoders are never mapped into the server"),
     "lcms2.h": ({"render/renderer"}, "profiles come with untrusted pixels"),
+    "onnxruntime": ({"render/renderer"}, "models look at untrusted pixels"),
     "seccomp.h": ({"render/renderer"}, "the sandbox is put on by the one inside it"),
     "linux/landlock.h": ({"render/renderer"}, "the sandbox is put on by the one inside it"),
     "curl": ({"blobs", "cli", "fetch"},

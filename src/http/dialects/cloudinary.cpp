@@ -101,26 +101,38 @@ Result<void> read_g(Reading& r, Text value) {
   struct Named {
     Text name;
     Gravity gravity;
+    Gravity no_face = Gravity::center;
   };
-  constexpr std::array<Named, 11> gravities = {{{"center", Gravity::center},
-                                                {"north", Gravity::north},
-                                                {"north_east", Gravity::northeast},
-                                                {"east", Gravity::east},
-                                                {"south_east", Gravity::southeast},
-                                                {"south", Gravity::south},
-                                                {"south_west", Gravity::southwest},
-                                                {"west", Gravity::west},
-                                                {"north_west", Gravity::northwest},
-                                                {"auto", Gravity::attention},
-                                                {"xy_center", Gravity::focal}}};
+  using enum Gravity;
+  constexpr std::array<Named, 19> gravities = {{{"center", center},
+                                                {"north", north},
+                                                {"north_east", northeast},
+                                                {"east", east},
+                                                {"south_east", southeast},
+                                                {"south", south},
+                                                {"south_west", southwest},
+                                                {"west", west},
+                                                {"north_west", northwest},
+                                                {"auto", attention},
+                                                {"xy_center", focal},
+                                                {"face", face},
+                                                {"face:center", face},
+                                                {"face:auto", face, attention},
+                                                {"auto:face", face, attention},
+                                                {"faces", faces},
+                                                {"faces:center", faces},
+                                                {"faces:auto", faces, attention},
+                                                {"auto:faces", faces, attention}}};
   const auto* place = std::ranges::find(gravities, value, &Named::name);
   if (place == gravities.end())
-    return refuse(
-        "g",
-        one_of({"center", "north", "north_east", "east", "south_east", "south", "south_west",
-                "west", "north_west", "auto", "xy_center (nothing here finds faces or objects)"}),
-        value);
+    return refuse("g",
+                  one_of({"center", "north", "north_east", "east", "south_east", "south",
+                          "south_west", "west", "north_west", "auto", "xy_center", "face", "faces",
+                          "one of these two with :auto or :center", "auto:face",
+                          "auto:faces (nothing here finds objects)"}),
+                  value);
   r.component.gravity = place->gravity;
+  r.component.no_face = place->no_face;
   return {};
 }
 

@@ -44,8 +44,9 @@ struct CloudinaryComponent {
   Crop crop = Crop::none;
   double width = 0, height = 0;  // 0: not given; of a number with a point, a share
   bool width_is_share = false, height_is_share = false;
-  double ratio = 0;                // ar; 0: none
-  std::optional<Gravity> gravity;  // focal: around x and y
+  double ratio = 0;                   // ar; 0: none
+  std::optional<Gravity> gravity;     // focal: around x and y
+  Gravity no_face = Gravity::center;  // for face and faces
   std::optional<double> x, y;
   double dpr = 1;
   struct Turn {

@@ -152,6 +152,9 @@ Result<void> Chain::fill(const Component& component, Box box) {
       component.crop == Crop::automatic ? Gravity::attention : Gravity::center);
   if ((component.x || component.y) && gravity != Gravity::focal)
     return unsayable("x and y with c_fill and its kin need g_xy_center.");
+  if (component.crop == Crop::thumb && finds_faces(gravity))
+    return unsayable(
+        "g_face with c_thumb would zoom in, which is not done here; c_fill keeps the face.");
   const double share = std::max(static_cast<double>(box.width) / size_.width,
                                 static_cast<double>(box.height) / size_.height);
   const bool is_larger = share > 1;
@@ -186,10 +189,12 @@ Result<void> Chain::fill(const Component& component, Box box) {
     say_box({kept.width, kept.height}, Fit::cover, is_larger && !is_limited);
     recipe_.gravity = gravity;
     recipe_.focus = focus;
+    recipe_.no_face = component.no_face;
   }
-  is_placed_by_looking_ = gravity == Gravity::attention && kept != scaled;
+  is_placed_by_looking_ = is_placed_by_looking(gravity) && kept != scaled;
   if (is_placed_by_looking_ && !is_first())
-    return unsayable("g_auto looks at the original; it must come with the first change of size.");
+    return unsayable(
+        "g_auto and g_face look at the original; they must come with the first change of size.");
   scale_to(scaled);
   keep(start.width, start.height, kept);
   return {};
@@ -235,8 +240,9 @@ Result<void> Chain::cut(const Component& component, Box box) {
   const bool has_place = component.x || component.y;
   const Gravity gravity =
       component.gravity.value_or(has_place ? Gravity::northwest : Gravity::center);
-  if (gravity == Gravity::attention && kept != size_)
-    return unsayable("c_crop cannot look for what draws the eye; c_fill with g_auto can.");
+  if (is_placed_by_looking(gravity) && kept != size_)
+    return unsayable(
+        "c_crop cannot look for faces or what draws the eye; c_fill with g_face or g_auto can.");
   const std::uint32_t over_x = size_.width - kept.width;
   const std::uint32_t over_y = size_.height - kept.height;
   const auto within = [](double at, std::uint32_t over) {
@@ -259,7 +265,8 @@ Result<void> Chain::resize(const Component& component) {
         "sizes must come before padding, round corners, borders and opacity, and before "
         "an angle that is not the first of all.");
   if (is_placed_by_looking_)
-    return unsayable("after g_auto nobody knows before it is rendered what is left to be sized.");
+    return unsayable(
+        "after g_auto or g_face nobody knows before it is rendered what is left to be sized.");
   TRY(const Box box, box_of(component));
   if (component.crop == Crop::crop) {
     // Of the original it is a region; of what has another size, a rectangle that is said at the

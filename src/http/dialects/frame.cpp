@@ -59,11 +59,12 @@ void Frame::turn_back(Recipe& recipe, PictureSize whole) const {
     if (flips_y) region.top = whole.height - region.top - region.height;
     recipe.region = turned_back({region, whole}, quarter_turns).region;
   }
-  if (is_compass(recipe.gravity)) {
-    Lean lean = lean_of(recipe.gravity);
+  for (Gravity* gravity : {&recipe.gravity, &recipe.no_face}) {
+    if (!is_compass(*gravity)) continue;
+    Lean lean = lean_of(*gravity);
     if (flips_x) lean.x = -lean.x;
     if (flips_y) lean.y = -lean.y;
-    recipe.gravity = gravity_of(turned_back(lean, quarter_turns));
+    *gravity = gravity_of(turned_back(lean, quarter_turns));
   }
   if (recipe.gravity == Gravity::focal) {
     FocalPoint point = recipe.focus;

@@ -64,11 +64,10 @@ Result<void> read_focus(Recipe& recipe, const ImgixParameters& parameters) {
 }
 
 /// top, bottom, left, right in any order, each axis once; or one word that says it all.
-Result<Gravity> read_crop(std::string_view value) {
+std::optional<Gravity> read_alignment(std::string_view value) {
   if (value == "center") return Gravity::center;
   if (value == "edges") return Gravity::attention;
   if (value == "entropy") return Gravity::entropy;
-  if (value == "focalpoint") return Gravity::focal;
   Lean lean;
   bool understood = true;
   for (const auto side : parts_of(value)) {
@@ -81,12 +80,24 @@ Result<Gravity> read_crop(std::string_view value) {
     else
       understood = false;
   }
-  if (!understood)
+  return understood ? std::optional(gravity_of(lean)) : std::nullopt;
+}
+
+/// `faces` stands first; what follows it is for pictures without a face, the middle by itself.
+Result<void> read_crop(Recipe& recipe, std::string_view value) {
+  constexpr std::string_view faces = "faces,";
+  const bool has_faces = value == "faces" || value.starts_with(faces);
+  const std::string_view rest =
+      value == "faces" ? "center" : value.substr(has_faces * faces.size());
+  const auto alignment = value == "focalpoint" ? Gravity::focal : read_alignment(rest);
+  if (!alignment)
     return refuse("crop",
-                  "top, bottom, left, right, a pair such as top,left, center, edges, entropy or "
-                  "focalpoint (nothing here finds faces)",
+                  "top, bottom, left, right, a pair such as top,left, center, edges, entropy, "
+                  "focalpoint, faces, or faces with one of the others but focalpoint after a comma",
                   value);
-  return gravity_of(lean);
+  recipe.gravity = has_faces ? Gravity::faces : *alignment;
+  if (has_faces) recipe.no_face = *alignment;
+  return {};
 }
 
 /// `16:9`, `1.91:1`: the other dimension of a crop of which one is given.
@@ -171,7 +182,7 @@ Result<void> read_size(Reading& reading) {
     TRY(recipe.fit, read_fit(*fit));
   }
   if (const auto* crop = parameters.find("crop")) {
-    TRY(recipe.gravity, read_crop(*crop));
+    TRY_VOID(read_crop(recipe, *crop));
   }
   if (recipe.gravity == Gravity::focal) {
     TRY_VOID(read_focus(recipe, parameters));

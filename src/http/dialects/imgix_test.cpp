@@ -73,6 +73,11 @@ TEST(Imgix, CropsTurnsAndAdjustments) {
       {"w=4&h=3&fit=scale", "w=4&h=3&fit=fill"},
       {"w=4&h=3&fit=crop&crop=edges", "w=4&h=3&fit=cover&g=attention"},
       {"w=4&h=3&fit=crop&crop=entropy", "w=4&h=3&fit=cover&g=entropy"},
+      {"w=4&h=3&fit=crop&crop=faces", "w=4&h=3&fit=cover&g=faces:center"},
+      {"w=4&h=3&fit=crop&crop=faces,edges", "w=4&h=3&fit=cover&g=faces"},
+      {"w=4&h=3&fit=crop&crop=faces%2Centropy", "w=4&h=3&fit=cover&g=faces:entropy"},
+      {"w=4&h=3&fit=crop&crop=faces,top,right", "w=4&h=3&fit=cover&g=faces:northeast"},
+      {"w=4&fit=crop&crop=faces", "w=4"},
       {"w=4&h=3&fit=crop&crop=focalpoint&fp-x=0.3&fp-y=0.75", "w=4&h=3&fit=cover&g=0.3:0.75"},
       {"w=4&h=3&fit=crop&crop=focalpoint", "w=4&h=3&fit=cover&g=0.5:0.5"},
       {"rect=10,20,300,200&w=30", "w=30&crop=10:20:300:200"},
@@ -201,10 +206,11 @@ TEST(Imgix, RefusesByNameWhatARecipeCannotSay) {
 
 TEST(Imgix, RefusesByNameWhatItCannotRead) {
   constexpr std::string_view crop =
-      "crop must be top, bottom, left, right, a pair such as top,left, center, edges, entropy or "
-      "focalpoint (nothing here finds faces), not ";
-  for (const auto* value : {"faces", "top,bottom", "left,left", "top,", ",top", "top,center",
-                            "faces,edges", "", "top,left,right"}) {
+      "crop must be top, bottom, left, right, a pair such as top,left, center, edges, entropy, "
+      "focalpoint, faces, or faces with one of the others but focalpoint after a comma, not ";
+  for (const auto* value :
+       {"top,bottom", "left,left", "top,", ",top", "top,center", "edges,faces", "faces,",
+        "faces,faces", "faces,focalpoint", "facesedges", "", "top,left,right"}) {
     const auto request = parse_imgix("fit=crop&w=1&h=1&crop=" + std::string(value));
     ASSERT_FALSE(request) << value;
     EXPECT_EQ(request.error().message, std::string(crop) + "“" + value + "”.");

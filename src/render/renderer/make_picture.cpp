@@ -26,12 +26,12 @@ bool is_usual(const RenderPlan& plan) {
   return plan.page == 0 && plan.frames == 1 && plan.region.width == 0 && !plan.trim &&
          plan.effects == Effects{} && plan.metadata == Metadata::strip &&
          plan.profile == ColorProfile::srgb && !plan.lossless && plan.bytes_max == 0 &&
-         !plan.keeps_gain_map && plan.box.gravity != Gravity::attention &&
-         plan.box.gravity != Gravity::entropy;
+         !plan.keeps_gain_map && !is_placed_by_looking(plan.box.gravity);
 }
 
-Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan, Original* mark) {
-  if (!is_usual(plan)) return make_special_picture(original, plan, mark);
+Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan,
+                                  const Beside& beside) {
+  if (!is_usual(plan)) return make_special_picture(original, plan, beside);
   const Size scaled_size{plan.scaled_width, plan.scaled_height};
   const Size kept{plan.kept_width, plan.kept_height};
   const Size canvas{plan.output_width, plan.output_height};

@@ -11,20 +11,27 @@
 
 namespace calotype {
 
+class FaceDetector;
+
 struct MadePicture {
   std::string bytes;
   Size size;
 };
 
-/// `mark` is the plan's watermark, where it has one.
+/// What a plan may need besides its original.
+struct Beside {
+  Original* mark = nullptr;  // the watermark
+  FaceDetector* faces = nullptr;
+};
+
 Outcome<MadePicture> make_picture(Original& original, const RenderPlan& plan,
-                                  Original* mark = nullptr);
+                                  const Beside& beside = {});
 
 /// Whether the plan asks for nothing that special_picture.cpp does.
 bool is_usual(const RenderPlan& plan);
 /// The long way.
 Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& plan,
-                                          Original* mark);
+                                          const Beside& beside);
 
 Outcome<std::string> encode(const Bitmap& picture, ImageFormat format, int quality,
                             Effort effort = Effort::quick);

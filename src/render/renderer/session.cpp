@@ -12,6 +12,7 @@
 #include <new>
 #include <optional>
 
+#include "render/renderer/face_detector.hpp"
 #include "render/renderer/inspect.hpp"
 #include "render/renderer/make_picture.hpp"
 #include "render/renderer/original.hpp"
@@ -72,8 +73,9 @@ Outcome<void> write_all(int fd, std::string_view content, std::uint64_t& offset)
 
 class Session {
  public:
-  Session(const DecoderHook& hook, const wire::Configure& settings)
-      : hook_(hook), settings_(settings) {}
+  Session(const DecoderHook& hook, const wire::Configure& settings,
+          std::optional<FaceDetector> faces)
+      : hook_(hook), settings_(settings), faces_(std::move(faces)) {}
 
   /// Until the server closes.
   void run();
@@ -97,6 +99,7 @@ class Session {
 
   const DecoderHook hook_;
   const wire::Configure settings_;
+  std::optional<FaceDetector> faces_;
   std::optional<MappedSource> source_;
   std::optional<MappedSource> overlay_;  // for the next output alone
   std::optional<Original> original_;     // refers to source_
@@ -186,9 +189,11 @@ Outcome<MadePicture> Session::picture_for(const wire::Output& output) {
     return failed(wire::Status::output_side_max, "");
   if (!source_) return failed(wire::Status::refused, "no source");
   TRY_VOID(open_original({plan->page, plan->profile}));
-  if (!plan->effects.has_watermark) return make_picture(*original_, *plan);
+  Beside beside{.faces = faces_ ? &*faces_ : nullptr};
+  if (!plan->effects.has_watermark) return make_picture(*original_, *plan, beside);
   TRY(Original mark, open_overlay());
-  return make_picture(*original_, *plan, &mark);
+  beside.mark = &mark;
+  return make_picture(*original_, *plan, beside);
 }
 
 void Session::make(const wire::Output& output, const UniqueFd& fd) {
@@ -259,18 +264,38 @@ int refuse_to_start(wire::Status status, const std::string& why) {
   return 1;
 }
 
+/// With the model that came with the configuration, where one did; in plain words what is wrong.
+std::expected<std::optional<FaceDetector>, std::string> load_faces(const wire::Message& message,
+                                                                   std::uint64_t bytes) {
+  if (bytes == 0) return std::nullopt;
+  const auto model = message.fd ? MappedSource::map(message.fd.get(), bytes) : std::nullopt;
+  if (!model) return std::unexpected("the model cannot be mapped");
+  return FaceDetector::load(model->bytes());
+}
+
+std::string try_faces(std::optional<FaceDetector>& faces) {
+  if (!faces) return {};
+  Bitmap gray(48, 48, false);
+  std::memset(gray.row(0), 128, gray.bytes());
+  const auto found = faces->find(gray);
+  return found ? std::string() : "The renderer cannot find faces: " + found.error().text;
+}
+
 }  // namespace
 
 int run_renderer(const DecoderHook& hook) {
   settle_in();
   std::set_new_handler([] { ::_exit(wire::exit_out_of_memory); });
-  auto message = wire::receive(wire::socket_fd, true, false);
+  auto message = wire::receive(wire::socket_fd, true, true);
   const auto settings = message && *message ? (*message)->body_as<wire::Configure>() : std::nullopt;
   if (!settings) return 2;
   if (const std::string problem = start_libraries(); !problem.empty())
     return refuse_to_start(wire::Status::refused, problem);
   limit_resources({settings->process_memory_max, settings->output_bytes_max});
   silence();
+  auto faces = load_faces(**message, settings->face_model_bytes);
+  if (!faces) return refuse_to_start(wire::Status::model_unusable, faces.error());
+  (*message)->fd.reset();
   if (settings->sandbox != 0) {
     if (const auto sealed = seal(); !sealed)
       return refuse_to_start(wire::Status::sandbox_unavailable, sealed.error());
@@ -278,10 +303,12 @@ int run_renderer(const DecoderHook& hook) {
     // picture.
     if (const std::string problem = exercise(); !problem.empty())
       return refuse_to_start(wire::Status::sandbox_unavailable, problem);
+    if (const std::string problem = try_faces(*faces); !problem.empty())
+      return refuse_to_start(wire::Status::sandbox_unavailable, problem);
   }
   if (!wire::send(wire::socket_fd, wire::Kind::ready, wire::Nothing{}, renderer_version()))
     return 0;
-  Session(hook, *settings).run();
+  Session(hook, *settings, *std::move(faces)).run();
   return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "render/renderer/crop_choice.hpp"
 #include "render/renderer/effects.hpp"
+#include "render/renderer/face_crop.hpp"
 #include "render/renderer/gain_map_picture.hpp"
 #include "render/renderer/heif_gain_map.hpp"
 #include "render/renderer/make_picture.hpp"
@@ -61,6 +62,16 @@ Outcome<RenderPlan> plan_again(Original& original, RenderPlan plan) {
                    false};
   fit_to(plan, {plan.region.width, plan.region.height});
   return plan;
+}
+
+/// What the renderer alone can say of the plan.
+Outcome<RenderPlan> settled(Original& original, RenderPlan plan, FaceDetector* faces) {
+  if (plan.plans_again()) {
+    TRY(plan, plan_again(original, plan));
+  }
+  if (!finds_faces(plan.box.gravity)) return plan;
+  if (faces == nullptr) return failed(wire::Status::refused, "nothing that finds faces");
+  return placed_by_faces(original, plan, *faces);
 }
 
 /// What happens to each frame between being scaled and being encoded.
@@ -174,15 +185,12 @@ Outcome<std::string> with_gain_map(const Original& original, const RenderPlan& p
 }  // namespace
 
 Outcome<MadePicture> make_special_picture(Original& original, const RenderPlan& given,
-                                          Original* mark) {
-  RenderPlan plan = given;
-  if (plan.plans_again()) {
-    TRY(plan, plan_again(original, plan));
-  }
+                                          const Beside& beside) {
+  TRY(const RenderPlan plan, settled(original, given, beside.faces));
   Bitmap mark_picture;
   if (plan.effects.has_watermark) {
-    if (mark == nullptr) return failed(wire::Status::refused, "no watermark");
-    TRY(mark_picture, mark_for(*mark, plan));
+    if (beside.mark == nullptr) return failed(wire::Status::refused, "no watermark");
+    TRY(mark_picture, mark_for(*beside.mark, plan));
   }
   Encoding encoding{.format = plan.format,
                     .quality = plan.quality,
