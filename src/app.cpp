@@ -3,6 +3,7 @@
 #include "app.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <thread>
@@ -22,6 +23,15 @@ sigset_t block_signals() {
   require(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0, "signals can be blocked");
   signal(SIGPIPE, SIG_IGN);
   return signals;
+}
+
+/// A connection has a descriptor, and so have large answers that are hot: as many as the system
+/// lets this user have, whatever a program gets that asks for none.
+void want_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int wait_for(const sigset_t& signals) {
@@ -57,6 +67,7 @@ std::string names_of(const JobSettings& jobs) {
 
 Result<void> serve(const AppSettings& settings) {
   const sigset_t signals = block_signals();
+  want_descriptors();
   TRY(auto composition, Composition::start(settings));
   log::info("serving", {{"url", composition->url()}, {"data", settings.data.string()}});
   if (settings.jobs.concurrency.empty()) log::info("jobs are left to workers (calotype worker)");
@@ -72,6 +83,7 @@ Result<void> work(const AppSettings& settings) {
         "postgresql://…. A SQLite catalog belongs to the one `calotype serve` that owns its "
         "folder, which runs the jobs itself.");
   const sigset_t signals = block_signals();
+  want_descriptors();
   TRY(auto composition, Composition::start(settings));
   log::info("working", {{"lanes", names_of(settings.jobs)},
                         {"url", composition->url()},

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The published vectors of RFC 4648, FIPS 180-4 and RFC 4231, and the forms that are ours.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
@@ -9,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/metrics.hpp"
+#include "base/shared_bytes.hpp"
 
 namespace calotype {
 namespace {
@@ -108,6 +113,32 @@ TEST(Metrics, AreExposedInThePrometheusTextFormat) {
   const auto text = metrics.exposition();
   EXPECT_NE(text.find("jobs_total{lane=\"image\"} 3"), std::string::npos) << text;
   EXPECT_NE(text.find("depth 7"), std::string::npos) << text;
+}
+
+TEST(SharedBytes, AFileInMemoryHoldsTheSameBytes) {
+  const std::string text = std::string(70'000, 'a') + "z";
+  const auto bytes = Bytes::in_file(text);
+  EXPECT_EQ(bytes->view(), text);
+  ASSERT_GE(bytes->file(), 0);
+  std::string read(text.size() + 1, '\0');
+  EXPECT_EQ(pread(bytes->file(), read.data(), read.size(), 0), std::ssize(text));
+  EXPECT_EQ(read.substr(0, text.size()), text);
+}
+
+TEST(SharedBytes, FilesAreNotTakenFromThoseWhoNeedThem) {
+  std::vector<SharedBytes> many;
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  rlimit low = limit;
+  low.rlim_cur = std::min<rlim_t>(limit.rlim_cur, 400);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  for (int i = 0; i < 1'000; ++i) many.push_back(Bytes::in_file("some bytes"));
+  EXPECT_LE(std::ranges::count_if(many, [](const auto& one) { return one->file() >= 0; }), 400);
+  for (const auto& one : many) EXPECT_EQ(one->view(), "some bytes");
+  many.clear();
+  EXPECT_GE(Bytes::in_file("again")->file(), 0);
+  EXPECT_EQ(Bytes::in_file("")->size(), 0);
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace

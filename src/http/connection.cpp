@@ -2,8 +2,6 @@
 // The loop over requests, and the fast path. Nothing here allocates for a hit.
 #include "http/connection.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
@@ -16,7 +14,6 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t first_buffer_bytes = 4'096;
-constexpr std::size_t batch_max = 16;  // answers in one sendmsg
 
 /// Of these a request that the prepared answer fits as it is has none.
 constexpr std::uint32_t conditions = bit(FieldName::if_match) | bit(FieldName::if_modified_since) |
@@ -95,8 +92,8 @@ Task<void> Connection::run() {
 
 /// Answers what is hot and stops at what is not.
 Connection::Step Connection::serve_buffered() {
-  std::array<const HotEntry*, batch_max> batch;
-  std::array<bool, batch_max> heads_only;
+  std::array<const HotEntry*, hot_batch_max> batch;
+  std::array<bool, hot_batch_max> heads_only;
   std::size_t count = 0;
   const auto send_batch = [&] {
     return count == 0 || send_hot({batch.data(), count}, {heads_only.data(), count});
@@ -126,7 +123,7 @@ Connection::Step Connection::serve_buffered() {
     batch[count] = entry;
     heads_only[count++] = head_.method == Method::head;
     consume(head_.bytes);
-    if (count < batch_max) continue;
+    if (count < hot_batch_max) continue;
     if (!send_batch()) return Step::broken;
     if (!out_.empty()) return Step::blocked;
     count = 0;
@@ -141,40 +138,6 @@ const HotEntry* Connection::plain_hot_entry() {
   if (head_.has(FieldName::origin) && cors_varies(parts_.site.settings.cors_origins))
     return nullptr;
   return thread_.hot().find(head_.target, head_.first(FieldName::accept));
-}
-
-/// False where the connection is broken. What the socket does not take at once is queued.
-bool Connection::send_hot(std::span<const HotEntry* const> entries,
-                          std::span<const bool> heads_only) {
-  std::array<iovec, batch_max * 3> pieces;
-  std::size_t count = 0;
-  std::size_t total = 0;
-  const auto add = [&](const std::string& text) {
-    pieces[count++] = {const_cast<char*>(text.data()), text.size()};
-    total += text.size();
-  };
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    add(thread_.hot_prefix());
-    add(entries[i]->head);
-    if (!heads_only[i]) add(*entries[i]->bytes());
-  }
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = count;
-  ssize_t sent = 0;
-  do {
-    sent = sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) {
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-    sent = 0;
-  }
-  ThreadCounts::add(thread_.counts().hot_answers, entries.size());
-  ThreadCounts::add(thread_.counts().plain_answers, entries.size());
-  ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
-  if (static_cast<std::size_t>(sent) < total)
-    queue_hot(entries, heads_only, static_cast<std::size_t>(sent));
-  return true;
 }
 
 void Connection::consume(std::size_t bytes) {

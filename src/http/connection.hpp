@@ -25,6 +25,8 @@
 
 namespace calotype {
 
+inline constexpr std::size_t hot_batch_max = 16;  // prepared answers sent together
+
 class Connection : public ConnectionHook {
  public:
   Connection(IoThread& thread, TcpSocket socket);
@@ -53,6 +55,8 @@ class Connection : public ConnectionHook {
 
   // connection_send.cpp
   void queue_answer(Response response, bool head_only);
+  std::optional<std::size_t> send_queued();
+  void count_sent(std::size_t sent);
   Task<bool> flush();
   Task<bool> send_all(std::span<const char> bytes, bool more);
 

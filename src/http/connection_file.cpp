@@ -85,8 +85,7 @@ Task<void> Connection::begin_file(Response& response) {
   const std::size_t skipped = static_cast<std::size_t>(bytes->data() - first.data());
   const std::size_t size = bytes->size();
   first.resize(skipped + size);
-  response.body.front() =
-      MemorySlice{std::make_shared<const std::string>(std::move(first)), skipped, size};
+  response.body.front() = MemorySlice{share(std::move(first)), skipped, size};
   rest.offset += size;
   rest.size -= size;
   if (rest.size > 0) response.body.insert(response.body.begin() + 1, std::move(rest));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an answer leaves: pieces in memory by sendmsg; files as connection_file.cpp says, and what is
+// How an answer leaves: pieces in memory by sendmsg, or by sendfile
+// where they are large and in a file in memory; files as connection_file.cpp says, and what is
 // elsewhere as connection_remote.cpp does.
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -27,6 +29,46 @@ const char* bytes_of(const BodyPiece& piece) {
     return memory->bytes->data() + memory->offset;
   if (const auto* fixed = std::get_if<StaticSlice>(&piece)) return fixed->bytes.data();
   return std::get<std::string>(piece).data();
+}
+
+/// What the kernel sends from its file, uncopied. Not a small range: two calls cost more then.
+bool uncopied(const BodyPiece& piece) {
+  const auto* memory = std::get_if<MemorySlice>(&piece);
+  return memory != nullptr && memory->bytes->file() >= 0 && memory->size >= uncopied_bytes_min;
+}
+
+bool goes_alone(const BodyPiece& piece) {
+  return std::holds_alternative<FileSlice>(piece) || std::holds_alternative<RemoteSlice>(piece) ||
+         uncopied(piece);
+}
+
+/// What the socket takes of it: 0 where it is full, nothing where the connection is broken.
+std::optional<std::size_t> taken(ssize_t sent) {
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+  return std::nullopt;
+}
+
+std::optional<std::size_t> send_some(int socket, std::span<iovec> pieces, bool more) {
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+  } while (sent < 0 && errno == EINTR);
+  return taken(sent);
+}
+
+/// The socket does not block: it has been read from by the reactor.
+std::optional<std::size_t> send_some(int socket, const Bytes& bytes, std::uint64_t offset,
+                                     std::uint64_t size) {
+  auto at = static_cast<off_t>(offset);
+  ssize_t sent = 0;
+  do {
+    sent = sendfile(socket, bytes.file(), &at, size);
+  } while (sent < 0 && errno == EINTR);
+  return taken(sent);
 }
 
 bool has_no_content(int status) {
@@ -62,7 +104,54 @@ void Connection::queue_answer(Response response, bool head_only) {
     if (size_of(piece) > 0) out_.push_back(std::move(piece));
 }
 
-/// What sendmsg left of prepared answers.
+/// False where the connection is broken. What the socket does not take at once is queued.
+bool Connection::send_hot(std::span<const HotEntry* const> entries,
+                          std::span<const bool> heads_only) {
+  const int socket = socket_.native_handle();
+  std::array<iovec, hot_batch_max * 3> pieces;
+  std::size_t count = 0;
+  std::size_t gathered = 0;
+  std::size_t total = 0;
+  std::size_t sent = 0;
+  bool takes_more = true;
+  bool broken = false;
+  const auto gather = [&](std::string_view bytes) {
+    pieces[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
+    gathered += bytes.size();
+    total += bytes.size();
+  };
+  const auto note = [&](std::optional<std::size_t> taken, std::size_t offered) {
+    broken = !taken;
+    takes_more = taken == offered;
+    sent += taken.value_or(0);
+  };
+  const auto send_gathered = [&](bool more) {
+    if (takes_more && count > 0) note(send_some(socket, {pieces.data(), count}, more), gathered);
+    count = gathered = 0;
+  };
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    gather(thread_.hot_prefix());
+    gather(entries[i]->head);
+    if (heads_only[i]) continue;
+    const Bytes& body = *entries[i]->bytes();
+    if (!uncopied(entries[i]->representation.body)) {
+      gather(body.view());
+      continue;
+    }
+    send_gathered(true);
+    if (takes_more) note(send_some(socket, body, 0, body.size()), body.size());
+    total += body.size();
+  }
+  send_gathered(false);
+  if (broken) return false;
+  ThreadCounts::add(thread_.counts().hot_answers, entries.size());
+  ThreadCounts::add(thread_.counts().plain_answers, entries.size());
+  ThreadCounts::add(thread_.counts().bytes_out, sent);
+  if (sent < total) queue_hot(entries, heads_only, sent);
+  return true;
+}
+
+/// What the socket left of prepared answers.
 void Connection::queue_hot(std::span<const HotEntry* const> entries,
                            std::span<const bool> heads_only, std::size_t sent) {
   std::uint64_t skip = sent;
@@ -90,6 +179,39 @@ Task<bool> Connection::wait_writable() {
   co_return !error && !timed_out_ && !cancelled_;
 }
 
+/// Of what is queued, as much as the socket takes at once: nothing where it is broken.
+std::optional<std::size_t> Connection::send_queued() {
+  const int socket = socket_.native_handle();
+  if (uncopied(out_[out_at_])) {
+    const auto& slice = std::get<MemorySlice>(out_[out_at_]);
+    return send_some(socket, *slice.bytes, slice.offset + out_offset_, slice.size - out_offset_);
+  }
+  std::array<iovec, pieces_at_once> pieces;
+  std::size_t count = 0;
+  for (std::size_t i = out_at_; i < out_.size() && count < pieces_at_once; ++i) {
+    if (goes_alone(out_[i])) break;
+    const std::uint64_t skip = count == 0 ? out_offset_ : 0;
+    pieces[count++] = {const_cast<char*>(bytes_of(out_[i])) + skip, size_of(out_[i]) - skip};
+  }
+  const bool more = out_at_ + count < out_.size();
+  return send_some(socket, {pieces.data(), count}, more);
+}
+
+void Connection::count_sent(std::size_t sent) {
+  ThreadCounts::add(thread_.counts().bytes_out, sent);
+  while (out_at_ < out_.size()) {
+    const std::uint64_t unsent = size_of(out_[out_at_]) - out_offset_;
+    if (sent < unsent) {
+      out_offset_ += sent;
+      return;
+    }
+    sent -= unsent;
+    out_offset_ = 0;
+    ++out_at_;
+    if (sent == 0) return;
+  }
+}
+
 /// Sends all that is queued; false where the connection is broken.
 Task<bool> Connection::flush() {
   while (out_at_ < out_.size()) {
@@ -103,38 +225,12 @@ Task<bool> Connection::flush() {
       ++out_at_;
       continue;
     }
-    std::array<iovec, pieces_at_once> pieces;
-    std::size_t count = 0;
-    for (std::size_t i = out_at_; i < out_.size() && count < pieces_at_once; ++i) {
-      if (std::holds_alternative<FileSlice>(out_[i]) ||
-          std::holds_alternative<RemoteSlice>(out_[i]))
-        break;
-      const std::uint64_t skip = count == 0 ? out_offset_ : 0;
-      pieces[count++] = {const_cast<char*>(bytes_of(out_[i])) + skip, size_of(out_[i]) - skip};
-    }
-    const bool more = out_at_ + count < out_.size();  // a file follows
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = sendmsg(socket_.native_handle(), &message,
-                                 MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
-      continue;
-    }
-    ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
-    for (auto left = static_cast<std::uint64_t>(sent); out_at_ < out_.size();) {
-      const std::uint64_t unsent = size_of(out_[out_at_]) - out_offset_;
-      if (left < unsent) {
-        out_offset_ += left;
-        break;
-      }
-      left -= unsent;
-      out_offset_ = 0;
-      ++out_at_;
-      if (left == 0) break;
-    }
+    const auto sent = send_queued();
+    if (!sent) co_return false;
+    if (*sent > 0)
+      count_sent(*sent);
+    else if (!co_await wait_writable())
+      co_return false;
   }
   out_.clear();
   out_at_ = 0;
@@ -144,15 +240,12 @@ Task<bool> Connection::flush() {
 /// False where the connection is broken. `more` follows at once.
 Task<bool> Connection::send_all(std::span<const char> bytes, bool more) {
   while (!bytes.empty()) {
-    const ssize_t sent = send(socket_.native_handle(), bytes.data(), bytes.size(),
-                              MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) {
-      if ((errno != EAGAIN && errno != EWOULDBLOCK) || !co_await wait_writable()) co_return false;
-      continue;
-    }
-    ThreadCounts::add(thread_.counts().bytes_out, static_cast<std::uint64_t>(sent));
-    bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    const auto sent = send_some(socket_.native_handle(), {&piece, 1}, more);
+    if (!sent) co_return false;
+    if (*sent == 0 && !co_await wait_writable()) co_return false;
+    ThreadCounts::add(thread_.counts().bytes_out, *sent);
+    bytes = bytes.subspan(*sent);
   }
   co_return true;
 }

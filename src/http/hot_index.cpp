@@ -8,8 +8,7 @@ namespace calotype {
 
 std::uint64_t HotEntry::cost() const {
   constexpr std::uint64_t overhead = 700;  // nodes of the maps and the list, strings, counts
-  return overhead + target.size() * 2 + head.size() * 3 +
-         (varies ? 0 : std::get<MemorySlice>(representation.body).size);
+  return overhead + target.size() * 2 + head.size() * 3 + (varies ? 0 : bytes()->memory());
 }
 
 std::string hot_variant_key(std::string_view target, ImageFormat format) {

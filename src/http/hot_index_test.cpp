@@ -15,8 +15,7 @@ AssetId asset(std::string_view name) {
 std::shared_ptr<HotEntry> entry(std::string target, std::size_t bytes,
                                 std::string_view of = "asset") {
   auto made = std::make_shared<HotEntry>(target, VariantKey{asset(of), target, "v"});
-  made->representation.body =
-      MemorySlice{std::make_shared<const std::string>(bytes, 'x'), 0, bytes};
+  made->representation.body = MemorySlice{share(std::string(bytes, 'x')), 0, bytes};
   made->head = "X: y\r\n\r\n";
   return made;
 }

@@ -50,6 +50,8 @@ void keep_hot(const Site& site, std::string_view target, const Picture& picture,
   if (!picture.bytes) return;
   auto entry = std::make_shared<HotEntry>(std::string(target), picture.row.key);
   entry->representation = represent(picture, found.varies, wish, true);
+  if (picture.bytes->size() >= uncopied_bytes_min)
+    std::get<MemorySlice>(entry->representation.body).bytes = Bytes::in_file(picture.bytes->view());
   entry->head = hot_head(site.settings.cors_origins, entry->representation);
   if (found.varies) {
     auto marker = std::make_shared<HotEntry>(std::string(target), picture.row.key);

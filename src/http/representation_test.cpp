@@ -88,13 +88,12 @@ Response respond(std::string_view fields) {
   static RequestHead head;
   HeadRefusal refusal;
   EXPECT_EQ(read_head(text, head, refusal), HeadStatus::complete);
-  return respond_with(
-      {.media_type = "text/plain",
-       .etag = "\"x\"",
-       .last_modified = modified,
-       .fields = "X-Cache: HIT\r\n",
-       .body = MemorySlice{std::make_shared<const std::string>("0123456789"), 0, 10}},
-      head);
+  return respond_with({.media_type = "text/plain",
+                       .etag = "\"x\"",
+                       .last_modified = modified,
+                       .fields = "X-Cache: HIT\r\n",
+                       .body = MemorySlice{share("0123456789"), 0, 10}},
+                      head);
 }
 
 std::string body_of(const Response& response) {
@@ -102,7 +101,7 @@ std::string body_of(const Response& response) {
   for (const BodyPiece& piece : response.body) {
     if (const auto* own = std::get_if<std::string>(&piece)) text += *own;
     if (const auto* memory = std::get_if<MemorySlice>(&piece))
-      text += memory->bytes->substr(memory->offset, memory->size);
+      text += memory->bytes->view().substr(memory->offset, memory->size);
   }
   return text;
 }

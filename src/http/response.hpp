@@ -17,6 +17,10 @@
 
 namespace calotype {
 
+/// From here on a copy into the socket costs more than a second call: such bytes go out of a file
+/// in memory where they have one (`Bytes::in_file`).
+inline constexpr std::uint64_t uncopied_bytes_min = 16 << 10;
+
 struct MemorySlice {
   SharedBytes bytes;
   std::uint64_t offset = 0;

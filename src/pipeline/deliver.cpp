@@ -235,10 +235,8 @@ Result<Picture> Deliver::open_stored(const VariantRow& row) {
     return Picture{.row = row, .bytes = nullptr, .blob = std::move(blob), .rendered = false};
   }
   TRY(auto bytes, blobs_.read(*key, row.bytes));
-  return Picture{.row = row,
-                 .bytes = std::make_shared<const std::string>(std::move(bytes)),
-                 .blob = std::nullopt,
-                 .rendered = false};
+  return Picture{
+      .row = row, .bytes = share(std::move(bytes)), .blob = std::nullopt, .rendered = false};
 }
 
 Deliver::Ticket Deliver::fetch(RenderOrder order, Done done) {
@@ -298,7 +296,7 @@ Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& le
                  .last_access_at = now};
   row.blob_key = BlobKey::variant(row.digest, new_id(now)).text();
   Picture picture{.row = std::move(row),
-                  .bytes = std::make_shared<const std::string>(std::move(rendered.bytes)),
+                  .bytes = share(std::move(rendered.bytes)),
                   .blob = std::nullopt,
                   .rendered = true};
   store_behind(order, lease, picture);
@@ -318,7 +316,7 @@ void Deliver::store_behind(const RenderOrder& order, const VariantLease& lease,
   auto work = [this, lease, row = picture.row, bytes = picture.bytes, asked = order.asked,
                only = order.only, media = order.asset.media](std::stop_token) {
     const Timestamp moment = known_.moment();
-    if (auto stored = store(lease, row, *bytes); !stored)
+    if (auto stored = store(lease, row, bytes->view()); !stored)
       log::warn("variant was not stored", {{"asset", row.key.asset_id.text()},
                                            {"recipe", row.key.recipe},
                                            {"error", stored.error()}});
@@ -334,7 +332,7 @@ void Deliver::store_behind(const RenderOrder& order, const VariantLease& lease,
 }
 
 Result<void> Deliver::store(const VariantLease& lease, const VariantRow& row,
-                            const std::string& bytes) {
+                            std::string_view bytes) {
   const auto key = BlobKey::parse(row.blob_key);
   require(key.has_value(), "a variant's blob key is well-formed");
   auto stored = blobs_.put(as_bytes(bytes), *key);

@@ -134,7 +134,7 @@ class Deliver {
   Result<void> check_faces(const Recipe& recipe) const;
   Result<Picture> open_stored(const VariantRow& row);
   void store_behind(const RenderOrder& order, const VariantLease& lease, const Picture& picture);
-  Result<void> store(const VariantLease& lease, const VariantRow& row, const std::string& bytes);
+  Result<void> store(const VariantLease& lease, const VariantRow& row, std::string_view bytes);
   void give_up(const VariantLease& lease);
 
   Catalog& catalog_;

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What delivery promises over HTTP: validators, ranges, caching, negotiation, order, origins."""
 
+import socket
+import time
+
 import pytest
 from picture_files import encoded, scene
 from raw_http import RawConnection, ask
@@ -118,6 +121,27 @@ def test_pipelined_requests_are_answered_in_order(site, asset, url):
             status, _, body = connection.answer()
             assert status == (404 if target == "/nowhere" else 200)
             assert body == bodies[target]
+
+
+def test_large_hot_answers_reach_slow_readers_whole(site, asset, url):
+    large = f"/i/{asset['id']}?w=800&fm=png"
+    whole, small = site.get(large).content, site.get(url).content
+    assert len(whole) > 100_000
+    for _ in range(8):  # hot on whichever server and thread
+        assert site.get(large).content == whole
+    requests = [("GET", large, "", whole), ("GET", url, "", small), ("HEAD", large, "", b""),
+                ("GET", large, "Range: bytes=40000-139999\r\n", whole[40_000:140_000]),
+                ("GET", large, "", whole)] * 15  # fewer than make it popular, and so another file
+    with RawConnection(site) as connection:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+        connection.send(b"".join(f"{method} {target} HTTP/1.1\r\nHost: a\r\n{field}\r\n".encode()
+                                 for method, target, field, _ in requests))
+        time.sleep(0.5)  # the server is blocked by now, in the middle of one of them
+        for method, _, field, body in requests:
+            status, headers, got = connection.answer(head_only=method == "HEAD")
+            assert status == (206 if field else 200)
+            assert got == body
+            assert headers["content-length"] == str(len(whole if method == "HEAD" else body))
 
 
 def test_http_1_0_and_close_are_honoured(site, url):

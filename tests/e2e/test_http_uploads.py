@@ -10,6 +10,7 @@ import time
 import pytest
 from raw_http import RawConnection, ask
 
+RELEASE = os.environ.get("CALOTYPE_PRESET", "release") == "release"
 STACKS = ("embedded", "cluster")
 
 
@@ -208,4 +209,4 @@ def test_memory_stays_flat_while_a_large_file_streams_in(start_server):
 
     put = site.post("/v1/assets", data=blocks())
     assert put.status_code == 201 and put.json()["bytes"] == 256 << 20
-    assert resident() - before <= 32
+    assert resident() - before <= (32 if RELEASE else 128)  # a sanitizer keeps what was freed
