@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "base/ids.hpp"
@@ -113,7 +114,7 @@ TEST_F(DeletionsTest, ThroughThisServerCountAtOnceUntilTheCatalogHasThem) {
   settings.poll = 1h;
   settings.staleness_max = 0ms;
   Deletions deletions(*here_, clock_, settings);
-  int heard = 0;
+  std::atomic<int> heard = 0;
   deletions.listen({.deleted = [&](const AssetId&) { ++heard; }, .trusted_until = nullptr});
   remove(id);
   EXPECT_TRUE(deletions.still_holds(id, clock_.now())) << "nobody has said so";
