@@ -84,9 +84,11 @@ void Connection::queue_answer(Response response, bool head_only) {
       std::format("{}{} {}\r\n", answer_beginning, response.status, reason_phrase(response.status));
   head += thread_.date_field();
   head += response.fields;
-  head += cors_fields(settings.cors_origins, head_.method == Method::other
-                                                 ? std::string_view{}
-                                                 : head_.first(FieldName::origin));
+  const bool is_picture = response.fields.contains("\r\nX-Cache: ");
+  head += cors_fields(
+      settings.cors_origins,
+      head_.method == Method::other ? std::string_view{} : head_.first(FieldName::origin),
+      is_picture ? Exposed::fields_of_pictures : Exposed::all);
   // HEAD is answered with the length that GET would have, or with none where that is not known; a
   // stream of events ends with its connection.
   const bool is_unknown = response.events || (head_only && response.content_length() == 0);

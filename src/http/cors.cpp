@@ -7,7 +7,10 @@
 namespace calotype {
 namespace {
 
-constexpr std::string_view exposed =
+constexpr std::string_view exposed_of_pictures =
+    "Accept-Ranges, Cache-Tag, Content-Disposition, Content-Range, ETag, Link, Retry-After, "
+    "X-Cache";
+constexpr std::string_view all_exposed =
     "Accept-Ranges, Calotype-Asset, Calotype-Status, Content-Disposition, Content-Length, "
     "Content-Range, ETag, Last-Modified, Link, Location, Retry-After, Tus-Checksum-Algorithm, "
     "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Complete, Upload-Concat, "
@@ -42,14 +45,16 @@ bool cors_varies(const std::vector<std::string>& origins) {
   return !origins.empty() && !std::ranges::contains(origins, "*");
 }
 
-std::string cors_fields(const std::vector<std::string>& origins, std::string_view origin) {
+std::string cors_fields(const std::vector<std::string>& origins, std::string_view origin,
+                        Exposed exposed) {
   Response fields;
   const bool varies = cors_varies(origins);
   if (varies) fields.add("Vary", "Origin");
   const bool allowed = !origins.empty() && (!varies || std::ranges::contains(origins, origin));
   if (allowed) {
     fields.add("Access-Control-Allow-Origin", varies ? origin : "*");
-    fields.add("Access-Control-Expose-Headers", exposed);
+    fields.add("Access-Control-Expose-Headers",
+               exposed == Exposed::all ? all_exposed : exposed_of_pictures);
   }
   return std::move(fields.fields);
 }

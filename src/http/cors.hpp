@@ -11,9 +11,14 @@
 
 namespace calotype {
 
+/// Which fields of an answer pages may read. A picture has few, and names no others: it is small,
+/// often asked for, and clients read each byte of its head.
+enum class Exposed { fields_of_pictures, all };
+
 /// The fields for an answer to a request with that Origin (empty: none). With `*` they are the same
 /// for everybody; with a list they vary, and say so.
-std::string cors_fields(const std::vector<std::string>& origins, std::string_view origin);
+std::string cors_fields(const std::vector<std::string>& origins, std::string_view origin,
+                        Exposed exposed = Exposed::all);
 
 /// Whether cors_fields depends on the origin.
 bool cors_varies(const std::vector<std::string>& origins);

@@ -42,7 +42,7 @@ Representation represent(const Picture& picture, bool varies, const PictureWish&
 /// All of a plain 200's head that follows its Date; see HotEntry::head.
 std::string hot_head(const std::vector<std::string>& origins, const Representation& whole) {
   return std::format("{}{}Content-Length: {}\r\n\r\n", representation_fields(whole),
-                     cors_fields(origins, {}), size_of(whole.body));
+                     cors_fields(origins, {}, Exposed::fields_of_pictures), size_of(whole.body));
 }
 
 void keep_hot(const Site& site, std::string_view target, const Picture& picture, const Found& found,
