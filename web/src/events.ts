@@ -10,6 +10,8 @@ export class Events {
   onState: (state: LinkState) => void = () => undefined;
   /** Something may have been missed: the list has to be read again. */
   onGap: () => void = () => undefined;
+  /** From here on everything is told; what happened before may not have been. */
+  onBegun: () => void = () => undefined;
   private last = "";
   private state: LinkState | "" = "";
   private stop = new AbortController();
@@ -33,6 +35,7 @@ export class Events {
     this.state = state;
     this.onState(state);
     if (before === "gone") this.onGap();
+    else if (state === "live") this.onBegun();
   }
 
   private async run(): Promise<void> {

@@ -229,6 +229,10 @@ wall.onSelection = () => selection.draw();
 tray.onOpen = (asset) => go("asset", asset);
 uploads.onArrived = (asset) => library.touch(asset);
 events.onGap = () => filters.apply();
+events.onBegun = () => {
+  const route = currentRoute();
+  void library.catchUp(route.view === "asset" ? route.id : "");
+};
 events.onState = (state) => {
   link.dataset.state = state;
   link.textContent = { live: "Live", asking: "", gone: "Server gone" }[state];

@@ -184,6 +184,15 @@ export class Library {
     return this.entries.filter((entry) => isUnderway(entry.state)).map((entry) => entry.id);
   }
 
+  /** What may have happened between its reading and the first word of the stream of events: to the
+   *  asset that is open, to what is under way, and what has come in. */
+  async catchUp(open: string): Promise<void> {
+    const page = await call<{ assets: AssetJson[] }>("GET", "/v1/assets",
+      { query: { limit: 24, metadata: false }, quietly: true }).catch(() => ({ assets: [] }));
+    const arrived = page.assets.map(({ id }) => id).filter((id) => !this.places.has(id));
+    for (const id of [open, ...this.underway().slice(0, 48), ...arrived]) if (id) this.touch(id);
+  }
+
   drop(ids: Iterable<string>): void {
     const gone = new Set(ids);
     this.entries = this.entries.filter((entry) => !gone.has(entry.id));
