@@ -17,6 +17,7 @@ from pathlib import Path
 
 from measure import Figure, alternate, note
 from pictures import photographs
+from row_delivery import variant_of_size
 from subject import Server, run_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/servers"))
@@ -112,8 +113,7 @@ def one_delivery(bench, ground, photo, name, what, bound, **settings):
     with Server(bench.program, bench.folder / "delivery",
                 ground.settings(delivery__hot_bytes_max="0", **settings)) as server:
         asset = server.put_inspected([photo])[0]
-        said = server.json("GET", f"/asset/{asset['id']}/variant/w=640&fm=webp")
-        content = server.request("GET", said["url"])[2]
+        url, content, _ = variant_of_size(server, asset, 30_000)
         prefix = f"round{ground.places}/variants/"
         keys = [key for key in radosgw.keys(prefix) if radosgw.content(key) == content]
         if len(keys) != 1:
@@ -122,7 +122,7 @@ def one_delivery(bench, ground, photo, name, what, bound, **settings):
             "get_object", Params={"Bucket": BUCKET, "Key": keys[0]}, ExpiresIn=86_400)
         ours, reference = alternate(
             bench.rounds(5),
-            lambda _: wrk(f"http://127.0.0.1:{server.port}{said['url']}", seconds),
+            lambda _: wrk(f"http://127.0.0.1:{server.port}{url}", seconds),
             lambda _: wrk(straight, seconds))
         answers = {result: server.metric("cache_requests_total", result=result)
                    for result in ("hit", "miss", "timeout", "bypassed")}
