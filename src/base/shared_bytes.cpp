@@ -5,7 +5,8 @@
 #include <sys/resource.h>
 
 #include <atomic>
-#include <cerrno>
+
+#include "base/write_all.hpp"
 
 namespace calotype {
 namespace {
@@ -18,16 +19,6 @@ std::size_t files_max() {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 0;
   }();
   return value;
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 }  // namespace
@@ -48,7 +39,7 @@ std::size_t Bytes::memory() const {
 std::shared_ptr<const Bytes> Bytes::in_file(std::string_view bytes) {
   if (++files <= files_max() && !bytes.empty()) {
     UniqueFd file(::memfd_create("calotype-bytes", MFD_CLOEXEC));
-    if (file && write_all(file.get(), bytes))
+    if (file && write_all(file.get(), as_bytes(bytes)))
       if (void* const mapped = ::mmap(nullptr, bytes.size(), PROT_READ, MAP_SHARED, file.get(), 0);
           mapped != MAP_FAILED)
         return std::shared_ptr<const Bytes>(

@@ -12,19 +12,16 @@
 #include <thread>
 
 #include "base/unique_fd.hpp"
+#include "base/write_all.hpp"
 #include "cli/commands.hpp"
 #include "http/signature.hpp"
 
 namespace calotype {
 namespace {
 
-Result<void> write_all(int fd, ByteSpan bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = write(fd, bytes.data(), bytes.size());
-    if (put < 0) return fail_errno(ErrorCode::storage_failed, "The file cannot be written.", errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-  }
-  return {};
+Result<void> write_to(int fd, ByteSpan bytes) {
+  if (write_all(fd, bytes)) return {};
+  return fail_errno(ErrorCode::storage_failed, "The file cannot be written.", errno);
 }
 
 class Output {
@@ -38,9 +35,9 @@ class Output {
 
   Result<void> write(ByteSpan bytes) {
     bytes_ += bytes.size();
-    if (path_ == "-") return write_all(STDOUT_FILENO, bytes);
+    if (path_ == "-") return write_to(STDOUT_FILENO, bytes);
     TRY_VOID(open());
-    return write_all(fd_.get(), bytes);
+    return write_to(fd_.get(), bytes);
   }
   Result<void> finish() {
     if (path_ == "-") return {};

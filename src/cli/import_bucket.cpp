@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/metrics.hpp"
+#include "base/write_all.hpp"
 #include "blobs/bucket_reader.hpp"
 #include "cli/import_source.hpp"
 
@@ -32,14 +33,8 @@ Result<UniqueFd> nameless_file() {
 }
 
 Result<void> append(int fd, ByteSpan bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0)
-      return fail_errno(ErrorCode::insufficient_storage, "TMPDIR has no room for it.", errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
+  if (write_all(fd, bytes)) return {};
+  return fail_errno(ErrorCode::insufficient_storage, "TMPDIR has no room for it.", errno);
 }
 
 class BucketSource final : public ImportSource {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/write_all.hpp"
 #include "cli/session.hpp"
 
 namespace calotype {
@@ -38,16 +39,6 @@ std::string unescaped(std::string_view text) {
     }
   }
   return plain;
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 /// The words of a line, as many as there are placeholders.
@@ -94,7 +85,7 @@ Result<std::unique_ptr<ImportJournal>> ImportJournal::open(const std::string& pa
                 "Another import of the same source is running; its journal is " + path + ".");
   TRY(const std::string text, read_all(file.get()));
   std::unique_ptr<ImportJournal> journal(new ImportJournal(std::move(file)));
-  if (text.empty() && !write_all(journal->file_.get(), first_line))
+  if (text.empty() && !write_all(journal->file_.get(), as_bytes(first_line)))
     return fail_errno(ErrorCode::bad_config, "The journal cannot be written.", errno);
   if (!text.empty() && !text.starts_with(first_line))
     return fail(ErrorCode::bad_config, path + " is no journal of an import.");
@@ -104,7 +95,7 @@ Result<std::unique_ptr<ImportJournal>> ImportJournal::open(const std::string& pa
     rest.remove_prefix(end + 1);
   }
   // What was cut off must not be the beginning of the next line.
-  if (!rest.empty() && !write_all(journal->file_.get(), "\n"))
+  if (!rest.empty() && !write_all(journal->file_.get(), as_bytes("\n")))
     return fail_errno(ErrorCode::bad_config, "The journal cannot be written.", errno);
   return journal;
 }
@@ -134,7 +125,7 @@ Result<void> ImportJournal::add(const std::string& name, std::uint64_t bytes,
   const std::string line =
       std::to_string(bytes) + " " + stamp + " " + digest.hex() + " " + escape_segment(name) + "\n";
   const std::lock_guard lock(mutex_);
-  if (write_all(file_.get(), line)) return {};
+  if (write_all(file_.get(), as_bytes(line))) return {};
   return fail_errno(ErrorCode::storage_failed, "The journal cannot be written.", errno);
 }
 

@@ -10,6 +10,7 @@
 #include <format>
 
 #include "base/json.hpp"
+#include "base/write_all.hpp"
 #include "render/utf8.hpp"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -83,14 +84,8 @@ Result<UniqueFd> make_output() {
 
 Result<SourceBytes> in_memory(std::string_view content) {
   TRY(const UniqueFd memory, make_output());
-  for (std::string_view rest = content; !rest.empty();) {
-    const ssize_t count = ::write(memory.get(), rest.data(), rest.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0)
-      return fail_errno(ErrorCode::renderer_failed, "Memory for a renderer could not be had.",
-                        errno);
-    rest.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!write_all(memory.get(), as_bytes(content)))
+    return fail_errno(ErrorCode::renderer_failed, "Memory for a renderer could not be had.", errno);
   auto read_only = std::make_shared<UniqueFd>(
       ::open(std::format("/proc/self/fd/{}", memory.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!*read_only)
