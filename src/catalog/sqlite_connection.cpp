@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <chrono>
 #include <format>
 #include <thread>
 
@@ -106,9 +107,23 @@ Result<void> SqliteConnection::configure(const Options& options) {
       options.cache_kib, options.mmap_bytes);
   if (options.read_only) return script(settings + "PRAGMA query_only = ON;");
   // The page size takes effect only before the first page is written.
-  return script(settings +
-                "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                "PRAGMA journal_size_limit = 67108864;");
+  TRY_VOID(script(settings + "PRAGMA page_size = 4096;"));
+  TRY_VOID(use_wal());
+  return script("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;");
+}
+
+/// Of several that make one catalog at once SQLite refuses all but one here without having waited:
+/// each holds what another needs. So they let go and try again.
+Result<void> SqliteConnection::use_wal() {
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_timeout_ms_);
+  for (;;) {
+    auto done = script("PRAGMA journal_mode = WAL;");
+    if (done || done.error().code != ErrorCode::overloaded ||
+        std::chrono::steady_clock::now() >= deadline)
+      return done;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 std::unexpected<Error> SqliteConnection::failed(int code) const {

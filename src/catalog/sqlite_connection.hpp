@@ -57,6 +57,7 @@ class SqliteConnection final : public Connection {
   struct Statement;
   explicit SqliteConnection(sqlite3* handle);
   Result<void> configure(const Options& options);
+  Result<void> use_wal();
   Result<Statement*> prepare(std::string_view sql);
   Result<void> bind(const Statement& statement, Values values);
   Result<std::int64_t> step(sqlite3_stmt* statement, const OnRow& on_row);

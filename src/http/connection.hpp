@@ -100,6 +100,7 @@ class Connection : public ConnectionHook {
   void begin_body();
   Response refuse_body(const Error& error) const;
   Task<Result<void>> fill(std::span<char> buffer, std::size_t& filled);
+  bool nothing_came() const;
   Task<Result<std::size_t>> receive(std::span<char> buffer);
   Task<Result<std::string>> read_small_body();
   Task<bool> say_continue();
@@ -143,6 +144,7 @@ class Connection : public ConnectionHook {
   bool cancelled_ = false;
   bool reading_body_ = false;
   bool body_unwanted_ = false;  // somebody else writes what it was for
+  SteadyTime unwanted_until_;   // and then what has come already is no longer taken
   std::uint64_t body_bytes_ = 0;
   std::chrono::milliseconds body_waited_{0};
 };

@@ -16,6 +16,8 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t small_body_bytes_max = 64 << 10;
+/// For what had come already when somebody else wanted the upload.
+constexpr std::chrono::milliseconds last_bytes_time{500};
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::unexpected<Error> incomplete() {
@@ -47,9 +49,14 @@ void Connection::begin_body() {
   body_waited_ = std::chrono::milliseconds{0};
 }
 
+bool Connection::nothing_came() const {
+  boost::system::error_code error;
+  return body_at_ == end_ && socket_.available(error) == 0;
+}
+
 /// Raw bytes of the connection: what came with the head first, then from the socket.
 Task<Result<std::size_t>> Connection::receive(std::span<char> buffer) {
-  if (body_unwanted_) {
+  if (body_unwanted_ && (nothing_came() || thread_.now() >= unwanted_until_)) {
     body_broken_ = true;
     co_return unwanted();
   }
@@ -153,7 +160,8 @@ std::shared_ptr<bool> Connection::stop_when_unwanted(UploadSink& sink) {
     asio::post(executor, [this, is_coming] {
       if (!*is_coming) return;
       body_unwanted_ = true;
-      if (reading_body_) socket_.cancel();
+      unwanted_until_ = thread_.now() + last_bytes_time;
+      if (reading_body_ && nothing_came()) socket_.cancel();
     });
   });
   return is_coming;
