@@ -54,8 +54,18 @@ std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user)
   return bytes.size();
 }
 
+std::uint64_t body_bytes(const HttpRequest& request) {
+  return request.file ? request.file->bytes : request.body.size();
+}
+
 std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
+  if (!exchange.request.file) {
+    const std::size_t copied =
+        exchange.request.body.copy(buffer, size * count, static_cast<std::size_t>(exchange.sent));
+    exchange.sent += copied;
+    return copied;
+  }
   const FileBody& file = *exchange.request.file;
   const ssize_t got = pread(file.fd, buffer, size * count, static_cast<off_t>(exchange.sent));
   if (got < 0) {
@@ -67,9 +77,13 @@ std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* use
   return static_cast<std::size_t>(got);
 }
 
+/// libcurl would send a request once more by itself where a connection ends without an answer; but
+/// a POST that was sent whole may have been carried out.
 int on_seek(void* user, curl_off_t offset, int origin) {
+  auto& exchange = *static_cast<Exchange*>(user);
   if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
-  static_cast<Exchange*>(user)->sent = static_cast<std::uint64_t>(offset);
+  if (exchange.sent > 0 && exchange.sent == body_bytes(exchange.request)) return CURL_SEEKFUNC_FAIL;
+  exchange.sent = static_cast<std::uint64_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
 
@@ -105,20 +119,15 @@ void set_answer(CURL* curl, Exchange& exchange) {
 
 void set_body(CURL* curl, Exchange& exchange) {
   const HttpRequest& request = exchange.request;
-  if (request.file) {
+  if (request.method == "POST") {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(request.file->bytes));
+                     static_cast<curl_off_t>(body_bytes(request)));
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(curl, CURLOPT_READDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, &exchange);
-  } else if (request.method == "POST") {
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
   }
   if (request.method == "HEAD") {
     curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -175,7 +184,9 @@ Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
   if (exchange.failed) return std::unexpected(*exchange.failed);
   // A refusal that came before the whole body was sent is an answer too.
   if (code != CURLE_OK && exchange.answer.status < 400) {
-    const std::string why = reason[0] != '\0' ? reason.data() : curl_easy_strerror(code);
+    const std::string why = code == CURLE_SEND_FAIL_REWIND ? "the connection ended before it came"
+                            : reason[0] != '\0'            ? reason.data()
+                                                           : curl_easy_strerror(code);
     return fail(ErrorCode::server_unreachable,
                 "No answer from " + state_->server + " (" + why + "). Is the server running?");
   }

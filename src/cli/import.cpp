@@ -66,14 +66,16 @@ class Import {
 
  private:
   void work(const std::stop_token& stop);
-  Result<void> bring_in(HttpClient& http, const ImportItem& item, const std::stop_token& stop);
+  Result<void> bring_in(HttpClient& http, const ImportItem& item, bool may_be_recorded,
+                        const std::stop_token& stop);
   Result<void> bring_in_patiently(HttpClient& http, const ImportItem& item,
                                   const std::stop_token& stop);
   Result<bool> was_brought_in(HttpClient& http, const ImportItem& item);
-  Result<json::value> send(HttpClient& http, const ImportItem& item, const OpenFile& file,
-                           const Digest& digest, bool& is_sent);
+  Result<json::value> send(HttpClient& http, const OpenFile& file, const Digest& digest,
+                           bool may_be_recorded, bool& is_sent);
   bool is_worth_asking(const Digest& digest, std::uint64_t bytes);
   void note(const ImportItem& item, const Digest& digest, const json::value& answer, bool is_sent);
+  void keep_in_journal(const ImportItem& item, const Digest& digest);
   void fail_item(const ImportItem& item, const Error& error);
   void tell(bool is_last);
   void count_near_duplicates();
@@ -81,6 +83,7 @@ class Import {
   void print_summary() const;
 
   const ImportCommand& command_;
+  const UploadWords words_{command_.tags, command_.collection, {}};
   Session& session_;
   ImportSource& source_;
   ImportJournal& journal_;
@@ -126,7 +129,7 @@ Result<void> Import::run(const std::stop_token& stop) {
   }
   tell(true);
   std::ranges::sort(failures_, {}, &ImportFailure::name);
-  if (!gave_up_) count_near_duplicates();
+  if (!gave_up_ && !stop.stop_requested()) count_near_duplicates();
   if (session_.json)
     print_json(session_, summary());
   else
@@ -164,7 +167,9 @@ Result<void> Import::bring_in_patiently(HttpClient& http, const ImportItem& item
                                         const std::stop_token& stop) {
   auto pause = first_pause;
   for (int attempt = 1;; ++attempt) {
-    auto done = bring_in(http, item, stop);
+    // The answer to the last attempt may be what got lost; so may an earlier run's journal be a
+    // little behind what the server had acknowledged.
+    auto done = bring_in(http, item, attempt > 1 || journal_.is_resumed(), stop);
     if (done || !is_passing(done.error()) || attempt == attempts_max) return done;
     for (auto waited = std::chrono::milliseconds{0}; waited < pause;
          waited += std::chrono::milliseconds{50}) {
@@ -182,7 +187,7 @@ Result<bool> Import::was_brought_in(HttpClient& http, const ImportItem& item) {
   return has_content(http, *digest);
 }
 
-Result<void> Import::bring_in(HttpClient& http, const ImportItem& item,
+Result<void> Import::bring_in(HttpClient& http, const ImportItem& item, bool may_be_recorded,
                               const std::stop_token& stop) {
   TRY(const bool is_unchanged, was_brought_in(http, item));
   if (is_unchanged) {
@@ -193,10 +198,19 @@ Result<void> Import::bring_in(HttpClient& http, const ImportItem& item,
   }
   TRY(const auto read, source_.read(item, stop));
   bool is_sent = false;
-  TRY(const json::value answer, send(http, item, read.file, read.digest, is_sent));
-  TRY_VOID(journal_.add(item.name, item.bytes, item.stamp, read.digest));
+  TRY(const json::value answer, send(http, read.file, read.digest, may_be_recorded, is_sent));
   note(item, read.digest, answer, is_sent);
+  keep_in_journal(item, read.digest);
   return {};
+}
+
+/// The server has it, whatever becomes of the journal; but without one nothing more is begun, for
+/// another run would record it all once more.
+void Import::keep_in_journal(const ImportItem& item, const Digest& digest) {
+  const auto kept = journal_.add(item.name, item.bytes, item.stamp, digest);
+  if (kept) return;
+  const std::lock_guard lock(mutex_);
+  if (!gave_up_) gave_up_ = kept.error();
 }
 
 bool Import::is_worth_asking(const Digest& digest, std::uint64_t bytes) {
@@ -205,22 +219,25 @@ bool Import::is_worth_asking(const Digest& digest, std::uint64_t bytes) {
   return known_share_ > 0.1 || ++asked_every_ % 16 == 0;
 }
 
-Result<json::value> Import::send(HttpClient& http, const ImportItem& item, const OpenFile& file,
-                                 const Digest& digest, bool& is_sent) {
-  const UploadWords words{command_.tags, command_.collection, {}};
-  if (is_worth_asking(digest, item.bytes)) {
+Result<json::value> Import::send(HttpClient& http, const OpenFile& file, const Digest& digest,
+                                 bool may_be_recorded, bool& is_sent) {
+  if (may_be_recorded || is_worth_asking(digest, file.bytes)) {
     TRY(const bool is_there, has_content(http, digest));
     {
       const std::lock_guard lock(mutex_);
       known_share_ += ((is_there ? 1.0 : 0.0) - known_share_) / 16;
     }
+    if (is_there && may_be_recorded) {
+      TRY(auto recorded, find_recorded(http, words_, file.name, digest));
+      if (recorded) return *std::move(recorded);
+    }
     if (is_there) {
-      TRY(auto known, record_known(http, words, file, digest));
+      TRY(auto known, record_known(http, words_, file, digest));
       if (known) return *std::move(known);
     }
   }
   is_sent = true;
-  return send_bytes(http, words, file, digest, {});
+  return send_bytes(http, words_, file, digest, {});
 }
 
 void Import::note(const ImportItem& item, const Digest& digest, const json::value& answer,

@@ -125,8 +125,11 @@ Result<void> ImportJournal::add(const std::string& name, std::uint64_t bytes,
   const std::string line =
       std::to_string(bytes) + " " + stamp + " " + digest.hex() + " " + escape_segment(name) + "\n";
   const std::lock_guard lock(mutex_);
-  if (write_all(file_.get(), as_bytes(line))) return {};
-  return fail_errno(ErrorCode::storage_failed, "The journal cannot be written.", errno);
+  const bool is_written = write_all(file_.get(), as_bytes(is_cut_off_ ? "\n" + line : line));
+  is_cut_off_ = !is_written;
+  if (is_written) return {};
+  return fail_errno(ErrorCode::storage_failed,
+                    "The journal cannot be written, so that another run would begin anew.", errno);
 }
 
 }  // namespace calotype

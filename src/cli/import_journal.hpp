@@ -31,10 +31,12 @@ class ImportJournal {
   /// open is waited for by nobody: bad_config too.
   static Result<std::unique_ptr<ImportJournal>> open(const std::string& path);
 
+  /// There was an earlier run. Killed, it may have brought in some files more than stand here.
+  bool is_resumed() const { return !entries_.empty(); }
   /// What a file of that name, size and stamp hashed to.
   std::optional<Digest> find(const std::string& name, std::uint64_t bytes,
                              const std::string& stamp) const;
-  /// Any thread; storage_failed.
+  /// Any thread; storage_failed, insufficient_storage.
   Result<void> add(const std::string& name, std::uint64_t bytes, const std::string& stamp,
                    const Digest& digest);
 
@@ -49,7 +51,8 @@ class ImportJournal {
 
   const UniqueFd file_;
   std::unordered_map<std::string, Entry> entries_;
-  std::mutex mutex_;  // of appending
+  std::mutex mutex_;         // of appending
+  bool is_cut_off_ = false;  // the last line, for want of room
 };
 
 }  // namespace calotype

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <format>
 
 #include "cli/session.hpp"
+#include "http/content_disposition.hpp"
 #include "http/utf8_text.hpp"
 
 namespace calotype {
@@ -54,9 +56,30 @@ Result<json::object> prove(const OpenFile& file, const json::value& challenge) {
 Result<bool> has_content(HttpClient& http, const Digest& digest) {
   TRY(const HttpAnswer known,
       http.send({.method = "HEAD", .target = "/v1/assets/sha256:" + digest.hex()}));
+  if (known.status >= 500)  // which says nothing of the content
+    return fail(
+        ErrorCode::overloaded,
+        std::format("The server answered {} when it was asked for the content.", known.status));
   // A HEAD's answer has no body to say why it refuses; the upload's, which is refused before its
   // bytes are sent, has.
   return known.ok();
+}
+
+Result<std::optional<json::value>> find_recorded(HttpClient& http, const UploadWords& words,
+                                                 const std::string& file_name,
+                                                 const Digest& digest) {
+  TRY(const HttpAnswer answer, http.send({.target = "/v1/assets/sha256:" + digest.hex()}));
+  if (answer.status >= 500) return std::unexpected(problem_of(answer));
+  if (!answer.ok()) return std::nullopt;
+  TRY(const json::value asset, parse_json(answer.body));
+  const auto& uploads = array_field(asset, "uploads");
+  for (const json::value& upload : uploads)
+    if (text_field(upload, "file_name") == clean_relative_name(to_utf8(file_name)) &&
+        text_field(upload, "collection") == to_utf8(words.collection) &&
+        array_field(upload, "tags") == tags_json(words))
+      return json::object{{"id", text_field(asset, "id")},
+                          {"status", uploads.size() == 1 ? "PENDING" : "EXISTING"}};
+  return std::nullopt;
 }
 
 Result<std::optional<json::value>> record_known(HttpClient& http, const UploadWords& words,

@@ -35,8 +35,13 @@ struct UploadWords {
 Result<void> hash_range(const OpenFile& file, std::uint64_t offset, std::uint64_t length,
                         Sha256& hash);
 
-/// Whether the server has it and would record it without its bytes.
+/// Whether the server has it and would record it without its bytes. overloaded where it cannot say.
 Result<bool> has_content(HttpClient& http, const Digest& digest);
+/// What the server has answered, or would have, to an upload of that content by that name and with
+/// these words; nothing where it has recorded no such one.
+Result<std::optional<json::value>> find_recorded(HttpClient& http, const UploadWords& words,
+                                                 const std::string& file_name,
+                                                 const Digest& digest);
 /// Another upload of what the server has: its answer; nothing where it has not.
 Result<std::optional<json::value>> record_known(HttpClient& http, const UploadWords& words,
                                                 const OpenFile& file, const Digest& digest);
