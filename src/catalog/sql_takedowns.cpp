@@ -8,6 +8,7 @@
 
 #include "base/ids.hpp"
 #include "catalog/sql_catalog.hpp"
+#include "catalog/sql_near_duplicates.hpp"
 #include "catalog/sql_rows.hpp"
 
 namespace calotype {
@@ -30,6 +31,7 @@ Result<TakenAsset> take_asset(Transaction& tx, const AssetId& id,
                 "ORDER BY recipe, version",
                 {head->no}, [&](const Row& row) { return read_key_of(id, row); }));
   if (head->state != AssetState::deleted) TRY_VOID(delete_asset(tx, *head, purge_after));
+  TRY_VOID(forget_merge(tx, head->no));  // its URLs lead nowhere any more
   return TakenAsset{.id = id, .digest = head->digest, .variants = std::move(variants)};
 }
 

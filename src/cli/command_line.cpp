@@ -37,7 +37,6 @@ struct Draft {
   DeleteCommand remove;
   TakedownCommand takedown;
   JobsCommand jobs;
-  bool dead_jobs = false;
   RetryCommand retry;
   KeyCreateCommand key_create;
   KeyRevokeCommand key_revoke;
@@ -200,15 +199,19 @@ void add_takedown(CLI::App& app, Draft& draft) {
       app.add_subcommand("takedown", "Delete an asset and keep its content out from now on");
   takedown->footer(R"(Examples:
   calotype takedown ID --reason 'asked for by its author'    and says what caches have to purge
+  calotype takedown ID --cluster --dry-run                   what looks the same would go with it
   calotype takedown --list
   calotype takedown --lift TAKEDOWN                          it may come in again
 It needs the scope admin.)");
   auto* one = takedown->add_option_group("What");
-  one->add_option("ID", draft.takedown.id, "The asset, or sha256:HEX");
+  auto* id = one->add_option("ID", draft.takedown.id, "The asset, or sha256:HEX");
   one->add_flag("--list", draft.takedown.list, "What was taken down");
   one->add_option("--lift", draft.takedown.lift, "The takedown that ends")->type_name("TAKEDOWN");
   one->require_option(1);
   takedown->add_option("--reason", draft.takedown.reason, "Why; kept with it");
+  takedown->add_flag("--cluster", draft.takedown.cluster, "And all near-duplicates in its cluster")
+      ->needs(id);
+  takedown->add_flag("--dry-run", draft.takedown.dry_run, "Only show what would go")->needs(id);
 }
 
 void add_delete(CLI::App& app, Draft& draft) {
@@ -226,7 +229,8 @@ void add_jobs(CLI::App& app, Draft& draft) {
   jobs->footer(R"(Examples:
   calotype jobs
   calotype jobs --dead)");
-  auto* dead = jobs->add_flag("--dead", draft.dead_jobs, "Only those that have been given up");
+  auto* dead = jobs->add_flag_callback(
+      "--dead", [&draft] { draft.jobs.state = "dead"; }, "Only those that have been given up");
   jobs->add_option("--state", draft.jobs.state, "Only those in this state")
       ->check(CLI::IsMember({"ready", "running", "dead"}))
       ->excludes(dead);
@@ -379,10 +383,7 @@ Command command_of(Draft& draft, const std::string& name) {
   if (name == "show") return draft.show;
   if (name == "delete") return draft.remove;
   if (name == "takedown") return draft.takedown;
-  if (name == "jobs") {
-    if (draft.dead_jobs) draft.jobs.state = "dead";
-    return draft.jobs;
-  }
+  if (name == "jobs") return draft.jobs;
   if (name == "retry") return draft.retry;
   if (name == "config") return ConfigCommand{config};
   if (name == "sign") {

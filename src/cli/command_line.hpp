@@ -64,6 +64,8 @@ struct TakedownCommand {
   bool list = false;   // or what was taken down
   std::string lift;    // or the takedown that ends
   std::string reason;  // why it goes
+  bool cluster = false;
+  bool dry_run = false;
 };
 struct JobsCommand {
   std::string state;

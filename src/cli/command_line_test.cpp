@@ -82,6 +82,8 @@ TEST_F(CommandLineTest, ReadsEachCommand) {
   EXPECT_EQ(remove.id, "id");
   EXPECT_EQ(remove.upload, "u");
   EXPECT_EQ(parse_as<TakedownCommand>({"takedown", "id", "--reason", "r"}).id, "id");
+  EXPECT_TRUE(parse_as<TakedownCommand>({"takedown", "id", "--cluster"}).cluster);
+  EXPECT_TRUE(parse_as<TakedownCommand>({"takedown", "id", "--dry-run"}).dry_run);
   EXPECT_TRUE(parse_as<TakedownCommand>({"takedown", "--list"}).list);
   EXPECT_EQ(parse_as<TakedownCommand>({"takedown", "--lift", "t"}).lift, "t");
   EXPECT_EQ(parse_as<JobsCommand>({"jobs"}).state, "");
@@ -176,6 +178,8 @@ TEST_F(CommandLineTest, WhatItCannotUnderstandIsTwo) {
                                      {"retry"},
                                      {"takedown"},
                                      {"takedown", "id", "--list"},
+                                     {"takedown", "--list", "--cluster"},
+                                     {"takedown", "--lift", "t", "--dry-run"},
                                      {"put", "a.jpg", "--field", "none"},
                                      {"sign"},
                                      {"--nonsense"}}) {

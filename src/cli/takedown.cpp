@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes an asset down, shows what was taken down, or lets it in again.
+// Takes an asset down, or all that looks like it; shows what that would be, or what was taken down;
+// or lets it in again.
+#include <format>
 #include <ostream>
 
 #include "cli/commands.hpp"
@@ -10,6 +12,10 @@ namespace {
 
 constexpr std::string_view path = "/v1/takedowns";
 
+std::string count_of(std::size_t assets) {
+  return std::format("{} {}", assets, assets == 1 ? "asset" : "assets");
+}
+
 void print_lines(std::ostream& out, std::string_view title, const json::array& texts) {
   if (texts.empty()) return;
   out << title << '\n';
@@ -17,8 +23,38 @@ void print_lines(std::ostream& out, std::string_view title, const json::array& t
     if (text.is_string()) out << "  " << shown_text(text.get_string()) << '\n';
 }
 
+/// Those that would go, as the server shows them.
+Result<json::array> candidates(const TakedownCommand& command, Session& session) {
+  if (command.cluster) {
+    TRY(const json::value cluster,
+        ask(session, {.target = "/v1/duplicates/" + escape_segment(command.id)}));
+    return array_field(cluster, "members");
+  }
+  TRY(json::value asset, ask(session, {.target = "/v1/assets/" + escape_segment(command.id)}));
+  return json::array{std::move(asset)};
+}
+
+Result<void> show_candidates(const TakedownCommand& command, Session& session) {
+  TRY(json::array assets, candidates(command, session));
+  if (session.json) {
+    print_json(session, json::object{{"dry_run", true}, {"assets", std::move(assets)}});
+    return {};
+  }
+  TextTable table({"ASSET", "DISTANCE", "SIZE", "FILE"});
+  for (const json::value& asset : assets) {
+    const auto& uploads = array_field(asset, "uploads");
+    table.add({text_field(asset, "id"), std::to_string(number_field(asset, "distance")),
+               readable_bytes(number_field(asset, "bytes")),
+               uploads.empty() ? std::string{} : text_field(uploads.front(), "file_name")});
+  }
+  table.print(session.out);
+  session.out << std::format("{} would be taken down; nothing was.\n", count_of(assets.size()));
+  return {};
+}
+
 Result<void> take_down(const TakedownCommand& command, Session& session) {
-  const json::object body{{"asset", command.id}, {"reason", command.reason}};
+  const json::object body{
+      {"asset", command.id}, {"reason", command.reason}, {"cluster", command.cluster}};
   TRY(const json::value answer, ask(session, {.method = "POST",
                                               .target = std::string(path),
                                               .headers = {"Content-Type: application/json"},
@@ -27,8 +63,10 @@ Result<void> take_down(const TakedownCommand& command, Session& session) {
     print_json(session, answer);
     return {};
   }
-  session.out << "Took down " << shown_text(command.id) << ": takedown " << text_field(answer, "id")
-              << ".\n";
+  const json::array& assets = array_field(answer, "assets");
+  session.out << "Took down " << shown_text(command.id);
+  if (command.cluster) session.out << " and its cluster, " << count_of(assets.size());
+  session.out << ": takedown " << text_field(answer, "id") << ".\n";
   print_lines(session.out, "Purge, where caches know tags, the tag (Cache-Tag)",
               array_field(answer, "cache_tags"));
   print_lines(session.out, "else these URLs", array_field(answer, "urls"));
@@ -81,6 +119,7 @@ Result<void> lift(const TakedownCommand& command, Session& session) {
 Result<void> run(const TakedownCommand& command, Session& session) {
   if (command.list) return list(session);
   if (!command.lift.empty()) return lift(command, session);
+  if (command.dry_run) return show_candidates(command, session);
   return take_down(command, session);
 }
 

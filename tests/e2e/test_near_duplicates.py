@@ -181,6 +181,47 @@ def test_a_whole_cluster_is_taken_down(site):
                  "CLUSTER_NOT_FOUND")
 
 
+def test_the_command_shows_what_would_go_and_takes_it_down(site):
+    picture = detailed(21)
+    contents = [EDITS[name](picture) for name in ("half", "png", "brighter")]
+    assets = [site.put_inspected(content) for content in contents]
+    first, names = assets[0]["id"], {asset["id"] for asset in assets}
+    shown = site.command("takedown", first, "--cluster", "--dry-run")
+    assert shown.returncode == 0 and "3 assets would be taken down" in shown.stdout, shown.stderr
+    assert all(name in shown.stdout for name in names)
+    said = site.command_json("takedown", first, "--cluster", "--dry-run")
+    assert said["dry_run"] and {asset["id"] for asset in said["assets"]} == names
+    assert [asset["id"] for asset in
+            site.command_json("takedown", first, "--dry-run")["assets"]] == [first]
+    assert all(site.get(f"/v1/assets/{name}").status_code == 200 for name in names)
+    alone = site.put_inspected(encoded(detailed(22), "jpeg"))
+    for more in ([], ["--dry-run"]):
+        done = site.command("takedown", alone["id"], "--cluster", *more)
+        assert done.returncode == 1 and "CLUSTER_NOT_FOUND" in done.stderr
+    assert site.get(f"/v1/assets/{alone['id']}").status_code == 200
+
+    done = site.command("takedown", first, "--cluster", "--reason", "all of it")
+    assert done.returncode == 0 and "3 assets" in done.stdout, done.stderr
+    for content in contents:
+        site.problem(site.post("/v1/assets", data=content), 451, "ASSET_BARRED")
+    listed = site.command_json("takedown", "--list")["takedowns"]
+    [takedown] = [each for each in listed if each["reason"] == "all of it"]
+    assert set(takedown["assets"]) == names
+
+
+def test_what_was_merged_and_is_taken_down_leads_nowhere(site):
+    picture = detailed(23)
+    gone, kept = (site.put_inspected(EDITS[name](picture)) for name in ("half", "png"))
+    order = {"from": gone["id"], "into": kept["id"]}
+    assert site.post("/v1/duplicates/merge", json=order).status_code == 200
+    target = f"/i/{gone['id']}?w=80"
+    assert site.get(target, allow_redirects=False).status_code == 308
+    assert site.post("/v1/takedowns", json={"asset": gone["id"]}).status_code == 201
+    for _ in range(2):  # whichever server is asked
+        site.problem(site.get(target, allow_redirects=False), 404, "ASSET_NOT_FOUND")
+    assert site.get(f"/i/{kept['id']}?w=80").status_code == 200
+
+
 def test_bad_questions_are_refused(site):
     asset = site.put_inspected(encoded(detailed(6), "jpeg"))
     for query in ("", "near=", "distance=3", f"near={asset['id']}&distance=129",
