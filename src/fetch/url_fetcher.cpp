@@ -55,7 +55,7 @@ Result<Target> parse_target(const std::string& text) {
   require(url != nullptr, "libcurl can be started");
   const CURLUcode code =
       curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME);
-  if (code != CURLUE_OK) return refuse("url is not a URL such as https://example.org/photo.jpg.");
+  if (code != CURLUE_OK) return refuse("The URL is not one such as https://example.org/photo.jpg.");
   const std::string scheme = part_of(url.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https")
     return fail(ErrorCode::url_not_allowed, "Only http and https URLs are fetched.");
@@ -205,6 +205,8 @@ Error error_of(CURLcode code, const Hop& hop, const Target& target, const char* 
       return error(ErrorCode::timeout, target.host + " took too long.");
     case CURLE_FILESIZE_EXCEEDED:
       return error(ErrorCode::too_large, target.host + " has a larger file than is accepted.");
+    case CURLE_URL_MALFORMAT:
+      return error(ErrorCode::fetch_failed, target.host + " is not the name of a host.");
     case CURLE_COULDNT_RESOLVE_HOST:
       return error(ErrorCode::fetch_failed, "There is no host " + target.host + ".");
     case CURLE_COULDNT_CONNECT:
@@ -219,6 +221,14 @@ Error error_of(CURLcode code, const Hop& hop, const Target& target, const char* 
     default:
       return error(ErrorCode::fetch_failed, target.host + " answered what is no proper HTTP.");
   }
+}
+
+/// What was asked for was a URL; that what it leads to is none is not the client's fault.
+Result<Target> parse_redirect(const Target& from, const std::string& text) {
+  auto target = parse_target(text);
+  if (target || target.error().code != ErrorCode::bad_request) return target;
+  return fail(ErrorCode::fetch_failed, std::format("{} leads to a URL that is not fetched. {}",
+                                                   from.host, target.error().message));
 }
 
 /// The last part of a path; empty where it ends in a slash.
@@ -326,7 +336,7 @@ Result<UrlFetcher::Fetched> UrlFetcher::fetch(const std::string& url, const Sink
     if (redirects == state_->settings.redirects_max)
       return fail(ErrorCode::fetch_failed,
                   std::format("{} leads on after {} redirects.", target.host, redirects));
-    TRY(target, parse_target(*step.next));
+    TRY(target, parse_redirect(target, *step.next));
   }
 }
 

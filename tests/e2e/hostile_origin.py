@@ -122,5 +122,47 @@ class HostileOrigin:
     def do_nonsense(self, connection, _):
         connection.sendall(b"\x00\x01 this is no HTTP\r\n\r\n")
 
+    def flood(self, connection, head, more):
+        connection.sendall(head)
+        while not self.ended.is_set():
+            connection.sendall(more)
+
+    def do_endless_head(self, connection, _):
+        self.flood(connection, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n" * 100)
+
+    def do_endless_field(self, connection, _):
+        self.flood(connection, b"HTTP/1.1 200 OK\r\nX-Long: ", b"long" * 1024)
+
+    def do_endless_hints(self, connection, _):
+        self.flood(connection, b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+
+    def do_endless_trailer(self, connection, _):
+        self.flood(connection, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   b"5\r\nhello\r\n0\r\n", b"X-More: and more\r\n" * 100)
+
+    def do_endless_redirect(self, connection, _):
+        self.flood(connection, b"HTTP/1.1 302 Found\r\nLocation: /photo\r\n\r\n", b"x" * 65536)
+
+    def do_nonsense_chunk(self, connection, _):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n")
+
+    def do_two_lengths(self, connection, _):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 9\r\n\r\nhello")
+
+    def do_negative(self, connection, _):
+        self.answer(connection, b"hello", Content_Length=-5)
+
+    def do_part(self, connection, _):
+        self.answer(connection, b"hello", "206 Partial Content", Content_Range="bytes 0-4/10")
+
+    def do_unchanged(self, connection, _):
+        connection.sendall(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+
+    def do_switch(self, connection, _):
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello")
+
+    def do_locked(self, connection, _):
+        self.answer(connection, b"", "401 Unauthorized", WWW_Authenticate="Basic realm=x")
+
     def do_failing(self, connection, _):
         self.answer(connection, b"out of order", "503 Service Unavailable")

@@ -128,6 +128,25 @@ def test_a_hostile_server_gets_its_code_in_bounded_time(site, origin, path, stat
         assert "503" in problem["detail"]
 
 
+@pytest.mark.parametrize("path, word", [
+    ("/endless_head", ""), ("/endless_field", ""), ("/endless_hints", ""), ("/endless_trailer", ""),
+    ("/endless_redirect", "302"), ("/nonsense_chunk", ""), ("/two_lengths", ""), ("/negative", ""),
+    ("/part", "206"), ("/unchanged", "304"), ("/switch", "101"), ("/locked", "401")])
+def test_what_is_no_whole_file_is_refused_at_once(site, origin, path, word):
+    problem = site.problem(order(site, origin.url(path)), 502, "FETCH_FAILED")
+    assert word in problem["detail"]
+
+
+@pytest.mark.parametrize("url", [
+    "http://user:pa55word@127.0.0.1/photo", "http://127.0.0.1:99999/", "http://a b/"])
+def test_where_a_url_leads_is_not_the_client_s_fault(site, origin, url):
+    led = origin.url("/redirect?to=" + quote(url, safe=""))
+    problem = site.problem(order(site, led), 502, "FETCH_FAILED")
+    assert "leads to a URL that is not fetched" in problem["detail"]
+    assert "pa55word" not in problem["detail"] + site.log()
+    site.problem(order(site, url), 400, "BAD_REQUEST")
+
+
 def test_what_was_refused_has_left_nothing(site):
     audit = Audit(site.state())
     site.until(lambda: not audit.unfinished())
