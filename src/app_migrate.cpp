@@ -62,6 +62,7 @@ Result<MigrateStore::Report> migrate_store(
                 "Catalog and blobs are there already. Say where to, for example by --to "
                 "catalog=postgresql://… --to blobs=s3://….");
   TRY_VOID(check_source(from.catalog.url));
+  const StopOnSignal signals;  // before the catalogs and stores, whose threads are to inherit it
   TRY(const auto locks, lock_both(from, to));
   const SystemClock clock;
   TRY(const auto from_tables, open_tables(from.catalog, clock));
@@ -75,7 +76,6 @@ Result<MigrateStore::Report> migrate_store(
   if (moves_blobs) {
     TRY(to_blobs, open_blobs(for_a_move(to.blobs, "to"), clock, metrics));
   }
-  const StopOnSignal signals;
   MigrateStore move({.from_tables = from_tables.get(),
                      .to_tables = to_tables.get(),
                      .from_blobs = from_blobs.get(),

@@ -157,6 +157,32 @@ def test_killed_at_any_instant_it_goes_on(tmp_path):
         server.stop()
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_it_says_how_to_go_on(tmp_path, how):
+    home, known, gone = filled(tmp_path / "old", 20)
+    for number in range(20):  # until one is not too quick for it
+        target = places(tmp_path / f"new-{number}")
+        command = [str(home.server.program), "migrate-store", "--data", str(home.data), "--json"]
+        for key, value in target.items():
+            command += ["--to", f"{key}={value}"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=plain_environment())
+        process.stdout.readline()
+        process.send_signal(how)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode in (0, 1), said
+        if process.returncode:
+            break
+    assert process.returncode == 1, "it was never stopped in the middle"
+    assert "CANCELLED" in said and "Run it again" in said
+    assert moved(migrate(home, target, "--json"))["resumed"]
+    server = serve_at(tmp_path / "b", target["data"])
+    try:
+        assert_all_there(server, known, gone)
+    finally:
+        server.stop()
+
+
 def test_half_a_catalog_is_not_served(tmp_path):
     home, _, _ = filled(tmp_path / "old", 3)
     victim = next((home.data / "blobs/raw").rglob("*/*/*"))
