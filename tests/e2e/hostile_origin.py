@@ -147,7 +147,8 @@ class HostileOrigin:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n")
 
     def do_two_lengths(self, connection, _):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 9\r\n\r\nhello")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+                           b"Content-Length: 9\r\n\r\nhello")
 
     def do_negative(self, connection, _):
         self.answer(connection, b"hello", Content_Length=-5)
