@@ -8,6 +8,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 Fingerprint looks_like(std::uint64_t word, std::uint8_t quality = 100) {
@@ -93,7 +94,8 @@ TEST_P(CatalogNearDuplicates, AnEmptyCatalogHasNone) {
   EXPECT_EQ(near().count_fingerprints()->count, 0U);
   EXPECT_EQ(near().count_fingerprints()->newest, Timestamp{});
   EXPECT_THAT(indexed(0, 10), IsEmpty());
-  EXPECT_THAT(*near().likenesses(), IsEmpty());
+  EXPECT_THAT(*near().likenesses_of(std::array<std::int64_t, 2>{1, 2}), IsEmpty());
+  EXPECT_THAT(*near().looked_like_after(0, 10), IsEmpty());
 }
 
 TEST_P(CatalogNearDuplicates, PicturesFromBeforeThereWereFingerprintsAreFound) {
@@ -114,19 +116,27 @@ TEST_P(CatalogNearDuplicates, LikenessesAreOfAssetsThatAreHere) {
   record("c");
   const auto c = near().keep_fingerprint(id_of("c"), looks_like(3)).value().value();
   const Likeness pairs[] = {{a, b, 7}, {a, c, 9}};
+  const std::array all{a, b, c};
   ASSERT_TRUE(near().record_likenesses(pairs));
-  EXPECT_THAT(*near().likenesses(), ElementsAre(Likeness{a, b, 7})) << "c is not inspected yet";
+  EXPECT_THAT(*near().likenesses_of(all), ElementsAre(Likeness{a, b, 7}))
+      << "c is not inspected yet";
   inspect("c");
-  EXPECT_THAT(*near().likenesses(), UnorderedElementsAre(Likeness{a, b, 7}, Likeness{a, c, 9}));
+  EXPECT_THAT(*near().likenesses_of(all),
+              UnorderedElementsAre(Likeness{a, b, 7}, Likeness{a, c, 9}));
   ASSERT_TRUE(near().record_likenesses(std::array{Likeness{a, b, 5}}));
-  EXPECT_THAT(*near().likenesses(), UnorderedElementsAre(Likeness{a, b, 5}, Likeness{a, c, 9}));
+  EXPECT_THAT(*near().likenesses_of(all),
+              UnorderedElementsAre(Likeness{a, b, 5}, Likeness{a, c, 9}));
+  EXPECT_THAT(*near().likenesses_of(std::array{b}), ElementsAre(Likeness{a, b, 5}));
+  EXPECT_THAT(*near().likenesses_of(std::array{a}), SizeIs(2));
+  EXPECT_THAT(*near().looked_like_after(0, 10), ElementsAre(a));
+  EXPECT_THAT(*near().looked_like_after(a, 10), IsEmpty());
   const auto ids = near().ids_of(std::array{a, b, c + 1}).value();
   ASSERT_EQ(ids.size(), 2U);
   EXPECT_EQ(ids[1].id, id_of("b"));
   ASSERT_TRUE(near().keep_fingerprint(id_of("b"), looks_like(4)));
-  EXPECT_THAT(*near().likenesses(), ElementsAre(Likeness{a, c, 9})) << "b is looked at anew";
+  EXPECT_THAT(*near().likenesses_of(all), ElementsAre(Likeness{a, c, 9})) << "b is looked at anew";
   ASSERT_TRUE(remove("a"));
-  EXPECT_THAT(*near().likenesses(), IsEmpty());
+  EXPECT_THAT(*near().likenesses_of(all), IsEmpty());
   EXPECT_FALSE(*near().fingerprint_of(id_of("a")));
   EXPECT_EQ(near().count_fingerprints()->count, 2U);
   EXPECT_FALSE(*near().keep_fingerprint(id_of("a"), looks_like(1))) << "it is deleted";

@@ -64,8 +64,13 @@ class NearDuplicateCatalog {
 
   /// One that is there gets the new distance. Relaxed.
   virtual Result<void> record_likenesses(std::span<const Likeness> likenesses) = 0;
-  /// Of assets that are inspected and not deleted.
-  virtual Result<std::vector<Likeness>> likenesses() = 0;
+  /// Those that one of the assets has, each once, in any order: of assets that are inspected and
+  /// not deleted.
+  virtual Result<std::vector<Likeness>> likenesses_of(std::span<const std::int64_t> asset_nos) = 0;
+  /// The next assets behind that one which somebody of a greater number looks like, in their order;
+  /// they and the others may not be inspected yet.
+  virtual Result<std::vector<std::int64_t>> looked_like_after(std::int64_t asset_no,
+                                                              std::size_t limit) = 0;
   /// Of those of the assets that are inspected and not deleted, in any order.
   virtual Result<std::vector<NumberedAssetId>> ids_of(std::span<const std::int64_t> asset_nos) = 0;
 

@@ -158,7 +158,9 @@ class SqlCatalog final : public Catalog,
   Result<std::vector<NumberedAssetId>> without_fingerprint(std::int64_t asset_no,
                                                            std::size_t limit) override;
   Result<void> record_likenesses(std::span<const Likeness> likenesses) override;
-  Result<std::vector<Likeness>> likenesses() override;
+  Result<std::vector<Likeness>> likenesses_of(std::span<const std::int64_t> asset_nos) override;
+  Result<std::vector<std::int64_t>> looked_like_after(std::int64_t asset_no,
+                                                      std::size_t limit) override;
   Result<std::vector<NumberedAssetId>> ids_of(std::span<const std::int64_t> asset_nos) override;
   Result<void> merge_assets(const AssetId& from, const AssetId& into,
                             std::chrono::milliseconds purge_after) override;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <format>
+#include <set>
 
+#include "catalog/id_batches.hpp"
 #include "catalog/sql_catalog.hpp"
 #include "catalog/sql_listing.hpp"
 #include "catalog/sql_rows.hpp"
@@ -70,6 +72,13 @@ Result<AssetHead> hold_inspected(Transaction& tx, const AssetId& id) {
       break;
   }
   return head;
+}
+
+Result<Likeness> read_likeness(const Row& row) {
+  Columns columns(row);
+  const std::int64_t first = columns.integer();
+  const std::int64_t second = columns.integer();
+  return Likeness{first, second, columns.integer<unsigned>()};
 }
 
 Result<void> add_fingerprint(Transaction& tx, std::int64_t asset_no,
@@ -194,19 +203,44 @@ Result<void> SqlCatalog::record_likenesses(std::span<const Likeness> likenesses)
   });
 }
 
-Result<std::vector<Likeness>> SqlCatalog::likenesses() {
-  return read([&](Connection& db) {
-    static const std::string sql = std::format(
-        "SELECT l.first_no, l.second_no, l.distance FROM likeness l "
-        "JOIN asset a ON a.asset_no = l.first_no JOIN asset b ON b.asset_no = l.second_no "
-        "WHERE a.{0} AND b.{0}",
-        is_ready);
-    return query_all(db, sql, {}, [](const Row& row) -> Result<Likeness> {
-      Columns columns(row);
-      const std::int64_t first = columns.integer();
-      const std::int64_t second = columns.integer();
-      return Likeness{first, second, columns.integer<unsigned>()};
-    });
+Result<std::vector<Likeness>> SqlCatalog::likenesses_of(std::span<const std::int64_t> asset_nos) {
+  return read([&](Connection& db) -> Result<std::vector<Likeness>> {
+    std::set<std::pair<std::int64_t, std::int64_t>> known;
+    std::vector<Likeness> found;
+    const auto look = [&](std::string_view end, const std::vector<Value>& batch) -> Result<void> {
+      const std::string sql = std::format(
+          "SELECT l.first_no, l.second_no, l.distance FROM likeness l "
+          "JOIN asset a ON a.asset_no = l.first_no JOIN asset b ON b.asset_no = l.second_no "
+          "WHERE l.{1} IN ({2}) AND a.{0} AND b.{0}",
+          is_ready, end, placeholders(1, batch.size()));
+      TRY(const auto rows, query_all(db, sql, Values(batch), read_likeness));
+      for (const Likeness& each : rows)
+        if (known.emplace(each.first, each.second).second) found.push_back(each);
+      return {};
+    };
+    const auto both = [&](const std::vector<Value>& batch) -> Result<void> {
+      TRY_VOID(look("first_no", batch));
+      return look("second_no", batch);
+    };
+    TRY_VOID(for_each_batch(asset_nos, both));
+    return found;
+  });
+}
+
+Result<std::vector<std::int64_t>> SqlCatalog::looked_like_after(std::int64_t asset_no,
+                                                                std::size_t limit) {
+  return read([&](Connection& db) -> Result<std::vector<std::int64_t>> {
+    std::vector<std::int64_t> found;
+    // One by one along the key: an asset that thousands look like costs no more than another.
+    while (found.size() < limit) {
+      TRY(const auto next, query_one(db,
+                                     "SELECT first_no FROM likeness WHERE first_no > $1 "
+                                     "ORDER BY first_no LIMIT 1",
+                                     {found.empty() ? asset_no : found.back()}, read_integer));
+      if (!next) break;
+      found.push_back(*next);
+    }
+    return found;
   });
 }
 

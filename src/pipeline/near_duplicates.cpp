@@ -212,6 +212,25 @@ Result<std::optional<NearCluster>> NearDuplicates::named(const Star& star) {
   return cluster;
 }
 
+/// An asset's star depends on the assets that likenesses lead to from it, step by step, and on no
+/// others; so nothing else is read, however many likenesses the library has.
+Result<std::vector<Star>> NearDuplicates::stars_of(std::vector<std::int64_t> asset_nos) {
+  std::set<std::int64_t> met(asset_nos.begin(), asset_nos.end());
+  std::set<std::pair<std::int64_t, std::int64_t>> known;
+  std::vector<Likeness> all;
+  while (!asset_nos.empty()) {
+    TRY(const auto found, catalog_.likenesses_of(asset_nos));
+    asset_nos.clear();
+    for (const Likeness& each : found) {
+      if (!known.emplace(each.first, each.second).second) continue;
+      all.push_back(each);
+      for (const std::int64_t end : {each.first, each.second})
+        if (met.insert(end).second) asset_nos.push_back(end);
+    }
+  }
+  return star_clusters(std::move(all));
+}
+
 Result<NearDuplicates::ClusterPage> NearDuplicates::clusters(std::string_view cursor,
                                                              std::size_t limit) {
   std::int64_t after = 0;
@@ -221,28 +240,31 @@ Result<NearDuplicates::ClusterPage> NearDuplicates::clusters(std::string_view cu
     if (parsed.ec != std::errc{} || parsed.ptr != end || after < 0)
       return fail(ErrorCode::bad_request, "The cursor is not one that a listing has given.");
   }
-  TRY(auto likenesses, catalog_.likenesses());
-  const std::vector<Star> stars = star_clusters(std::move(likenesses));
   ClusterPage page;
-  std::int64_t last = 0;
-  for (auto star = std::ranges::upper_bound(stars, after, {}, &Star::centre); star != stars.end();
-       ++star) {
-    if (page.clusters.size() == limit) {
-      page.next = std::to_string(last);
-      break;
+  std::int64_t last = after;
+  while (true) {
+    // Every centre is looked like by somebody of a greater number.
+    TRY(const auto numbers, catalog_.looked_like_after(after, limit + 1));
+    if (numbers.empty()) return page;
+    TRY(const std::vector<Star> stars, stars_of(numbers));
+    for (auto star = std::ranges::upper_bound(stars, after, {}, &Star::centre);
+         star != stars.end() && star->centre <= numbers.back(); ++star) {
+      if (page.clusters.size() == limit) {
+        page.next = std::to_string(last);
+        return page;
+      }
+      last = star->centre;
+      TRY(auto cluster, named(*star));
+      if (cluster) page.clusters.push_back(*std::move(cluster));
     }
-    last = star->centre;
-    TRY(auto cluster, named(*star));
-    if (cluster) page.clusters.push_back(*std::move(cluster));
+    after = numbers.back();
   }
-  return page;
 }
 
 Result<NearCluster> NearDuplicates::cluster_of(const AssetId& id) {
   TRY(const auto own, catalog_.fingerprint_of(id));
   if (!own) return no_cluster(id.text());
-  TRY(auto likenesses, catalog_.likenesses());
-  const std::vector<Star> stars = star_clusters(std::move(likenesses));
+  TRY(const std::vector<Star> stars, stars_of({own->asset_no}));
   const auto star = std::ranges::find_if(stars, [&](const Star& each) {
     return each.centre == own->asset_no ||
            std::ranges::contains(each.members, own->asset_no, &StarMember::asset_no);

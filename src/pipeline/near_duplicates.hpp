@@ -84,6 +84,7 @@ class NearDuplicates {
   Result<std::vector<std::int64_t>> candidates_of(const KeptFingerprint& of, unsigned distance_max);
   Result<std::vector<std::pair<KeptFingerprint, unsigned>>> lookalikes_of(const KeptFingerprint& of,
                                                                           unsigned distance_max);
+  Result<std::vector<Star>> stars_of(std::vector<std::int64_t> asset_nos);
   Result<std::optional<NearCluster>> named(const Star& star);
 
   NearDuplicateCatalog& catalog_;

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <numeric>
+#include <random>
 #include <thread>
 
 #include "base/ids.hpp"
@@ -177,7 +179,52 @@ TEST_F(NearDuplicatesTest, TwoAtTheSameMomentFindEachOther) {
       threads.emplace_back([&] { EXPECT_TRUE(near_->compare(id_of(content), looks(1))); });
   }
   for (const std::string& content : contents) finish(content);
-  EXPECT_EQ(catalog_->near_duplicates().likenesses()->size(), count * (count - 1) / 2U);
+  const auto first = catalog_->near_duplicates().looked_like_after(0, 1).value();
+  ASSERT_EQ(first.size(), 1U);
+  std::array<std::int64_t, count> all{};
+  std::iota(all.begin(), all.end(), first.front());
+  EXPECT_EQ(catalog_->near_duplicates().likenesses_of(all)->size(), count * (count - 1) / 2U);
+}
+
+/// Whatever they look like: chains, rings and stars, read from a part of the likenesses.
+TEST_F(NearDuplicatesTest, PagesAreTheStarsOfAllLikenesses) {
+  constexpr int count = 40;
+  std::vector<AssetId> ids;
+  for (int i = 0; i < count; ++i) {
+    const std::string content = "content " + std::to_string(i);
+    keep(content, looks(0));
+    ids.push_back(id_of(content));
+  }
+  const std::int64_t first = catalog_->near_duplicates().fingerprint_of(ids[0])->value().asset_no;
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::vector<Likeness> likenesses;
+  for (std::int64_t a = first; a < first + count; ++a)
+    for (std::int64_t b = a + 1; b < first + count; ++b)
+      if (random() % 30 == 0) likenesses.push_back({a, b, static_cast<unsigned>(random() % 31)});
+  ASSERT_TRUE(catalog_->near_duplicates().record_likenesses(likenesses));
+  std::vector<std::string> expected;
+  for (const Star& star : star_clusters(likenesses)) {
+    expected.push_back(ids[static_cast<std::size_t>(star.centre - first)].text());
+    for (const StarMember& member : star.members)
+      expected.push_back(ids[static_cast<std::size_t>(member.asset_no - first)].text());
+  }
+  for (const std::size_t limit : {1U, 2U, 7U, 100U}) {
+    std::vector<std::string> met;
+    std::string cursor;
+    do {
+      const auto page = near_->clusters(cursor, limit).value();
+      EXPECT_LE(page.clusters.size(), limit);
+      for (const NearCluster& cluster : page.clusters) {
+        met.push_back(cluster.centre.text());
+        EXPECT_EQ(near_->cluster_of(cluster.members.back().id)->centre, cluster.centre);
+        for (const NearAsset& member : cluster.members) met.push_back(member.id.text());
+      }
+      cursor = page.next;
+    } while (!cursor.empty());
+    EXPECT_EQ(met, expected) << limit;
+  }
 }
 
 TEST_F(NearDuplicatesTest, ClustersComePageByPage) {
