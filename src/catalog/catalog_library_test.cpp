@@ -178,6 +178,48 @@ TEST_P(LibraryTest, CursorIsGoodForItsOwnQueryOnly) {
     EXPECT_FALSE(library().list({.tag = "x"}, forged, 2)) << forged;
 }
 
+TEST_P(LibraryTest, PickedAreThoseOfTheListingAsTheyAreNow) {
+  for (const char* content : {"a", "b", "c", "d"}) bring_in({.content = content, .tags = {"x"}});
+  const std::vector<AssetId> asked = ids_of({"none", "a", "c", "d", "a"});
+  const auto picked = [&](const AssetQuery& query) {
+    return page_ids({.rows = library().pick(query, asked).value(), .next = {}});
+  };
+  EXPECT_EQ(picked({}), ids_of({"d", "c", "a"})) << "each once, and no others";
+  EXPECT_EQ(picked({.descending = false, .tag = "x"}), ids_of({"a", "c", "d"}));
+  ASSERT_TRUE(library().retag(ids_of({"c"}), {.remove_tags = {"x"}}));
+  ASSERT_TRUE(library().delete_assets(ids_of({"d"}), 0s));
+  EXPECT_EQ(picked({.tag = "x"}), ids_of({"a"}));
+  EXPECT_EQ(picked({}), ids_of({"c", "a"}));
+  EXPECT_EQ(picked({.name = "-"}), ids_of({}));
+  EXPECT_TRUE(library().pick({}, {})->empty());
+}
+
+TEST_P(LibraryTest, PlacesCompareAsTheListingGoes) {
+  const auto dated = [](std::string_view taken) { return picture(10, 10, taken); };
+  bring_in({.content = "1", .name = "b", .media = dated("1960:01:01 00:00:00")});
+  bring_in({.content = "22", .name = "b.", .media = dated("")});
+  bring_in({.content = "333", .name = "ba", .media = dated("2026:01:01 00:00:00")});
+  bring_in({.content = "4444", .name = "B"});
+  bring_in({.content = "55555", .name = "\U0001F4F7.jpg"});
+  bring_in({.content = "666666", .name = "\uffe0.jpg"});
+  bring_in({.content = "777777", .name = ""});
+  for (const Sort sort : {Sort::created, Sort::taken, Sort::bytes, Sort::name})
+    for (const bool descending : {true, false}) {
+      const auto page = library().list({.sort = sort, .descending = descending}, "", 100).value();
+      std::vector<std::string> places;
+      for (const ListedAsset& listed : page.rows) places.push_back(listed.place);
+      auto sorted = places;
+      std::ranges::sort(sorted);
+      if (descending) std::ranges::reverse(sorted);
+      EXPECT_EQ(places, sorted);
+      EXPECT_TRUE(std::ranges::adjacent_find(sorted) == sorted.end());
+      const auto picked =
+          library().pick({.sort = sort, .descending = descending}, ids_of({"333"})).value();
+      ASSERT_EQ(picked.size(), 1U);
+      EXPECT_TRUE(std::ranges::contains(places, picked.front().place));
+    }
+}
+
 TEST_P(LibraryTest, RareMatchesBehindManyOthersAreFoundInEveryOrder) {
   bring_in({.content = "rare",
             .name = "needle.jpg",
@@ -325,6 +367,9 @@ TEST_P(LibraryTest, PagesAreThoseOfThePlainModelWhileAssetsComeIn) {
     } while (!cursor.empty());
     std::erase_if(found, [&](const AssetId& id) { return !std::ranges::contains(expected, id); });
     ASSERT_EQ(found, expected) << "trial " << trial;
+    std::ranges::shuffle(found, random);
+    const Page<ListedAsset> picked{.rows = library().pick(query, found).value(), .next = {}};
+    ASSERT_EQ(page_ids(picked), expected) << "trial " << trial;
   }
 }
 

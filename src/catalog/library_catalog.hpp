@@ -44,6 +44,9 @@ struct AssetQuery {
 struct ListedAsset {
   AssetRow asset;
   std::vector<UploadRow> uploads;  // oldest first
+  /// Where it stands in the listing's order: texts that compare, byte by byte, as their assets
+  /// follow one another while it ascends.
+  std::string place;
 };
 
 /// How often something was said: by how many assets.
@@ -92,6 +95,10 @@ class LibraryCatalog {
   /// though `next` says that there is more. bad_request where the cursor is not of this query.
   virtual Result<Page<ListedAsset>> list(const AssetQuery& query, std::string_view cursor,
                                          std::size_t limit) = 0;
+  /// Those of the assets that the whole listing has, as they are now and in its order. What is not
+  /// here is left out.
+  virtual Result<std::vector<ListedAsset>> pick(const AssetQuery& query,
+                                                std::span<const AssetId> ids) = 0;
   virtual Result<LibrarySummary> summarize() = 0;
 
   /// One outcome an id, in the ids' order: asset_not_found leaves the others alone. Durable, both;

@@ -329,6 +329,17 @@ std::string ListingQuery::cursor_at(const ListingPlace& place) const {
   return to_base64url(as_bytes(json::serialize(parts)));
 }
 
+/// The key in hex, "." and the number in hex: a name's bytes as they are, and "." is less than any
+/// digit, so that a name comes before what it begins; numbers with their sign turned round.
+std::string ListingQuery::text_of(const ListingPlace& place) const {
+  constexpr auto sign = std::uint64_t{1} << 63U;
+  const std::string key =
+      query_.sort == Sort::name
+          ? to_hex(as_bytes(place.text))
+          : std::format("{:016x}", static_cast<std::uint64_t>(place.number) ^ sign);
+  return std::format("{}.{:012x}", key, place.asset_no);
+}
+
 Result<ListingPlace> ListingQuery::parse_cursor(std::string_view cursor) const {
   if (cursor.empty()) return start();
   const auto refusal = [] {

@@ -47,6 +47,8 @@ class ListingQuery {
   /// A place in the order of this query, as clients get it, and back: bad_request for any other
   /// query's.
   std::string cursor_at(const ListingPlace& place) const;
+  /// The place as a text that compares as places do (ListedAsset::place).
+  std::string text_of(const ListingPlace& place) const;
   Result<ListingPlace> parse_cursor(std::string_view cursor) const;
 
  private:

@@ -134,6 +134,8 @@ class SqlCatalog final : public Catalog,
   Result<std::int64_t> verify_position() override;
   Result<void> set_verify_position(std::int64_t position) override;
 
+  Result<std::vector<ListedAsset>> pick(const AssetQuery& query,
+                                        std::span<const AssetId> ids) override;
   Result<Page<ListedAsset>> list(const AssetQuery& query, std::string_view cursor,
                                  std::size_t limit) override;
   Result<LibrarySummary> summarize() override;

@@ -94,7 +94,8 @@ Result<Found> find_places(Connection& db, const ListingQuery& query, const Listi
   return found;
 }
 
-Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingPlaces& places) {
+Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingQuery& query,
+                                             const ListingPlaces& places) {
   std::vector<std::int64_t> asset_nos;
   std::unordered_map<std::int64_t, ListedAsset> loaded;
   std::unordered_map<std::string, std::vector<UploadRow>> uploads;
@@ -106,7 +107,8 @@ Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingPlaces
                                            asset_columns, asset_source, list),
                                Values(batch), read_numbered_asset));
     for (NumberedAsset& asset : assets)
-      loaded.emplace(asset.no, ListedAsset{.asset = std::move(asset.row), .uploads = {}});
+      loaded.emplace(asset.no,
+                     ListedAsset{.asset = std::move(asset.row), .uploads = {}, .place = {}});
     TRY(auto rows, query_all(db,
                              std::format("SELECT {} FROM upload u JOIN asset a USING (asset_no) "
                                          "WHERE u.asset_no IN ({}) ORDER BY u.id",
@@ -116,15 +118,26 @@ Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingPlaces
     return {};
   }));
   std::vector<ListedAsset> listed;
-  for (const std::int64_t asset_no : asset_nos) {
-    const auto place = loaded.find(asset_no);
+  for (const ListingPlace& place : places) {
+    const auto found = loaded.find(place.asset_no);
     // Another transaction may have deleted it since it was found.
-    if (place == loaded.end() || place->second.asset.state == AssetState::deleted) continue;
-    ListedAsset& asset = place->second;
+    if (found == loaded.end() || found->second.asset.state == AssetState::deleted) continue;
+    ListedAsset& asset = found->second;
     asset.uploads = std::move(uploads[asset.asset.id.text()]);
+    asset.place = query.text_of(place);
     listed.push_back(std::move(asset));
   }
   return listed;
+}
+
+Result<std::vector<std::int64_t>> numbers_of(Connection& db, std::span<const AssetId> ids) {
+  std::vector<std::int64_t> numbers;
+  for (const AssetId& id : ids) {
+    TRY(const auto number,
+        query_one(db, "SELECT asset_no FROM asset WHERE id = $1", {id.text()}, read_integer));
+    if (number) numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 Result<std::vector<NameCount>> count_names(Connection& db, std::string_view kind) {
@@ -155,8 +168,22 @@ Result<Page<ListedAsset>> SqlCatalog::list(const AssetQuery& asked, std::string_
     } else if (!found.has_ended) {
       page.next = query.cursor_at(found.at);
     }
-    TRY(page.rows, load_listed(db, found.places));
+    TRY(page.rows, load_listed(db, query, found.places));
     return page;
+  });
+}
+
+/// Not from a replica: who asks has been told that they have changed.
+Result<std::vector<ListedAsset>> SqlCatalog::pick(const AssetQuery& asked,
+                                                  std::span<const AssetId> ids) {
+  TRY(const ListingQuery query, ListingQuery::make(asked));
+  if (query.finds_nothing()) return std::vector<ListedAsset>{};
+  return read([&](Connection& db) -> Result<std::vector<ListedAsset>> {
+    TRY(const auto numbers, numbers_of(db, ids));
+    ListingPlaces walked;
+    for (const std::int64_t number : numbers) walked.push_back({.number = 0, .asset_no = number});
+    TRY(const ListingPlaces places, passing_places(db, query, walked));
+    return load_listed(db, query, places);
   });
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/assets: list, read, history, variants, bytes, delete.
+#include <format>
+
 #include "base/encoding.hpp"
 #include "http/asset_json.hpp"
 #include "http/asset_query.hpp"
@@ -10,6 +12,8 @@
 
 namespace calotype {
 namespace {
+
+constexpr std::size_t picked_max = 100;
 
 Response page_response(json::array assets, std::string_view next) {
   return json_response(200, json::serialize(json::object{{"assets", std::move(assets)},
@@ -37,6 +41,43 @@ Result<Response> list_deleted(const Site& site, const Query& query, const PageRe
   return page_response(std::move(assets), found.next);
 }
 
+/// `ids`: nothing where it is not there.
+Result<std::vector<AssetId>> ids_of(const Query& query) {
+  std::vector<AssetId> ids;
+  const std::string* const text = query.find("ids");
+  if (text == nullptr) return ids;
+  for (const std::string& each : split_list(*text)) {
+    const auto id = AssetId::parse(each);
+    if (!id || ids.size() == picked_max)
+      return fail(ErrorCode::bad_request,
+                  std::format("ids is a list of at most {} assets' ids.", picked_max));
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
+Result<json::array> listed_json(const Site& site, const std::vector<ListedAsset>& rows,
+                                Detail detail) {
+  json::array assets;
+  for (const ListedAsset& listed : rows) {
+    TRY(auto one, asset_json(site, listed.asset, listed.uploads, detail));
+    one["place"] = listed.place;
+    assets.push_back(std::move(one));
+  }
+  return assets;
+}
+
+/// Those of `ids` that the whole listing has.
+Result<Response> list_picked(const Site& site, const Query& query, Detail detail) {
+  if (query.find("cursor") != nullptr || query.find("limit") != nullptr)
+    return fail(ErrorCode::bad_request, "ids goes with neither cursor nor limit.");
+  TRY(const AssetQuery wanted, parse_asset_query(query));
+  TRY(const auto ids, ids_of(query));
+  TRY(const auto rows, site.services.catalog.library().pick(wanted, ids));
+  TRY(auto assets, listed_json(site, rows, detail));
+  return page_response(std::move(assets), "");
+}
+
 Result<Response> list(const Site& site, const Exchange& exchange) {
   TRY(const Query query, Query::parse(exchange.head.query()));
   TRY(const PageRequest page, page_request(query));
@@ -44,16 +85,13 @@ Result<Response> list(const Site& site, const Exchange& exchange) {
       state != nullptr && *state == to_string(AssetState::deleted))
     return list_deleted(site, query, page);
   auto names = asset_query_names();
-  names.insert(names.end(), {"cursor", "limit", "metadata"});
+  names.insert(names.end(), {"cursor", "ids", "limit", "metadata"});
   TRY_VOID(query.only(names));
   TRY(const Detail detail, detail_of(query));
+  if (query.find("ids") != nullptr) return list_picked(site, query, detail);
   TRY(const AssetQuery wanted, parse_asset_query(query));
   TRY(const auto found, site.services.catalog.library().list(wanted, page.cursor, page.limit));
-  json::array assets;
-  for (const ListedAsset& listed : found.rows) {
-    TRY(auto one, asset_json(site, listed.asset, listed.uploads, detail));
-    assets.push_back(std::move(one));
-  }
+  TRY(auto assets, listed_json(site, found.rows, detail));
   return page_response(std::move(assets), found.next);
 }
 
@@ -64,6 +102,7 @@ Result<Response> show(const Site& site, const Exchange& exchange) {
   json::array list;
   for (const QuarantineRow& row : quarantined) list.push_back(quarantine_json(row));
   object["quarantined"] = std::move(list);
+  object["finds_faces"] = asset.media.renderable && site.services.deliver.has_face_model();
   return json_response(200, json::serialize(object));
 }
 

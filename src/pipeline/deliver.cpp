@@ -131,8 +131,12 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
 
 /// A picture that was made when there was a model is not shown any more either: its URL says which
 /// picture it is, and nobody could make that one again.
+bool Deliver::has_face_model() const {
+  return !renderers_.face_model().empty();
+}
+
 Result<void> Deliver::check_faces(const Recipe& recipe) const {
-  if (!finds_faces(recipe.gravity) || !renderers_.face_model().empty()) return {};
+  if (!finds_faces(recipe.gravity) || has_face_model()) return {};
   return fail(
       ErrorCode::bad_recipe,
       std::format("{} needs a model that finds faces, and this server has none: its operator "

@@ -108,6 +108,8 @@ class Deliver {
   /// The asset as look_up finds it, and its errors.
   Result<AssetRow> find_picture(const AssetId& id);
   const RenderLimits& limits() const { return limits_; }
+  /// Whether recipes may ask for faces.
+  bool has_face_model() const;
 
   /// The asset was deleted through this server: nothing remembered of it is used from now on.
   void forget(const AssetId& id);

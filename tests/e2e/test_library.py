@@ -54,6 +54,38 @@ def listed(site, **query):
             return ids
 
 
+# ---- some of a listing --------------------------------------------------------------------------
+
+
+def test_a_listing_says_which_of_some_assets_it_has_now(site, tag):
+    ids = [site.put(os.urandom(20 + number),
+                    params={"tags": tag, "file_name": f"{number}.bin"})["id"]
+           for number in (3, 1, 2)]
+    other = site.put(os.urandom(30))["id"]
+    site.until(lambda: len(listed(site, tag=tag)) == 3)
+
+    def picked(**query):
+        answer = site.get("/v1/assets", params=query | {"ids": ",".join([*ids, other, "a" * 26])})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["next"] is None
+        return answer.json()["assets"]
+
+    for order in ({"sort": "name"}, {"sort": "bytes", "order": "asc"}, {}):
+        assert [one["id"] for one in picked(tag=tag, **order)] == listed(site, tag=tag, **order)
+    whole = {one["id"]: one["place"] for one in site.get(
+        "/v1/assets", params={"tag": tag, "sort": "name", "order": "asc"}).json()["assets"]}
+    assert list(whole.values()) == sorted(whole.values())
+    assert {one["id"]: one["place"] for one in picked(tag=tag, sort="name")} == whole
+    done = site.post("/v1/assets/bulk", json={"ids": ids[:1], "remove_tags": [tag]})
+    assert done.status_code == 200
+    assert [one["id"] for one in picked(tag=tag, sort="name")] == [ids[2], ids[1]], "at once"
+    site.delete(f"/v1/assets/{ids[1]}")
+    assert {one["id"] for one in picked()} == {ids[0], ids[2], other}
+    for bad in ({"ids": "x"}, {"ids": ",".join(["a" * 26] * 101)}, {"ids": ids[0], "limit": 5},
+                {"ids": ids[0], "cursor": "x"}, {"ids": ids[0], "state": "DELETED"}):
+        site.problem(site.get("/v1/assets", params=bad), 400, "BAD_REQUEST")
+
+
 # ---- ways in ------------------------------------------------------------------------------------
 
 
