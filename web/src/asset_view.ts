@@ -26,6 +26,8 @@ class AssetView {
   private told = "";
   private objectUrl = "";
   private over = false;
+  /** Its place in the list, or the last that it had. */
+  private at = -1;
 
   constructor(private readonly id: string, private readonly library: Library) {
     const entry = library.find(id);
@@ -34,7 +36,10 @@ class AssetView {
     this.dialog.element.addEventListener("keydown", (event) => this.pressed(event));
     const header = this.dialog.element.querySelector("header")!;
     header.insertBefore(this.steps(), header.lastChild);
+    this.at = library.place(id);
     this.unlisten = library.listen((_, read) => {
+      const at = library.place(id);
+      if (at >= 0) this.at = at;
       if (read.has(id)) void this.load();
     });
     void this.load();
@@ -60,10 +65,13 @@ class AssetView {
   }
 
   private step(by: number): void {
-    const place = this.library.place(this.id);
-    const entry = place < 0 ? undefined : this.library.entries[place + by];
+    const { entries } = this.library;
+    const here = this.library.place(this.id);
+    // Where it was in the list that has it no more, the next one is now.
+    const place = here >= 0 || by < 0 ? this.at + by : this.at + by - 1;
+    const entry = this.at < 0 ? undefined : entries[place];
     if (entry) go("asset", entry.id);
-    if (place + by > this.library.entries.length - 20) void this.library.more();
+    if (place > entries.length - 20) void this.library.more();
   }
 
   private pressed(event: KeyboardEvent): void {

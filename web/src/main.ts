@@ -132,14 +132,20 @@ library.listen((change) => {
 // ---- views ----------------------------------------------------------------------------------------
 
 let leave: () => void = () => undefined;
+/** How far the wall was scrolled when another view took its place. */
+let wallTop = 0;
 async function show(route: Route): Promise<void> {
   leave();
   leave = () => undefined;
   void drawNav(route);
   const overWall = route.view !== "" && route.view !== "asset";
+  if (overWall && !wallView.hidden) wallTop = window.scrollY;
+  const comesBack = !overWall && wallView.hidden;
   wallView.hidden = overWall;
   view.hidden = !overWall;
   document.title = "Calotype";
+  if (comesBack || (overWall && wallTop)) window.scrollTo({ top: overWall ? 0 : wallTop,
+    behavior: "instant" });
   if (!overWall) wall.draw();
   if (route.view === "") return;
   if (route.view === "asset") {
@@ -228,7 +234,7 @@ wall.onOpen = (entry) => go("asset", entry.id);
 wall.onSelection = () => selection.draw();
 tray.onOpen = (asset) => go("asset", asset);
 uploads.onArrived = (asset) => library.touch(asset);
-events.onGap = () => filters.apply();
+events.onGap = () => void library.again();
 events.onBegun = () => {
   const route = currentRoute();
   void library.catchUp(route.view === "asset" ? route.id : "");

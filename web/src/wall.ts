@@ -18,9 +18,28 @@ interface Tile {
   dressed: boolean;
 }
 
+interface Looked {
+  id: string;
+  y: number;
+}
+
+function labelOf(entry: Entry): string {
+  return [entry.name || "Without a name", typeText(entry.type),
+    entry.width ? `${entry.width} by ${entry.height}` : "", stateWord(entry.state)]
+    .filter(Boolean).join(", ");
+}
+
+/** All of an entry that can be seen on the wall. A state is seen where there is no picture. */
+function looksOf({ name, width, height, placeholder, urls, state, failure }: Entry): string {
+  return [name, width, height, placeholder, urls.thumb ?? `${state} ${failure}`, urls.mobile]
+    .join("\n");
+}
+
 /** Parts of the window's height in one frame: what is faster cannot be looked at. */
 const flying = 0.25;
 const dressedInAFrame = 16;
+/** What the page's head covers, and a little more. */
+const headPx = () => (document.querySelector<HTMLElement>(".head")?.offsetHeight ?? 0) + 20;
 const restMs = 90;
 
 export class Wall {
@@ -34,11 +53,14 @@ export class Wall {
   private readonly spare = new Map<string, Tile>();
   private current = 0;
   private currentId = "";
-  private anchor = 0;
+  /** Where a row of selected ones begins. */
+  private anchorId = "";
   private frame = 0;
   private dressing = 0;
   private resting = 0;
-  private above = 0;
+  /** Of the wall, above the window, when it was drawn. */
+  private drawn = 0;
+  private looked: Looked | null = null;
   private stale = false;
   private reported = false;
 
@@ -47,8 +69,12 @@ export class Wall {
       attrs: { role: "listbox", "aria-multiselectable": "true", "aria-label": "Pictures" } });
     this.element.addEventListener("click", (event) => this.clicked(event));
     this.element.addEventListener("keydown", (event) => this.pressed(event));
+    this.element.addEventListener("focusin", (event) => {
+      const place = this.placeOf(event.target);
+      if (place >= 0 && place !== this.current) this.move(place, false);
+    });
     window.addEventListener("scroll", () => this.later(), { passive: true });
-    new ResizeObserver(() => this.relay()).observe(this.element);
+    new ResizeObserver(() => this.resized()).observe(this.element);
     library.listen((change, mended) => this.changed(change, mended));
   }
 
@@ -74,9 +100,10 @@ export class Wall {
   /** The same places, other entries. */
   private mend(ids: ReadonlySet<string>): void {
     for (const [place, tile] of this.tiles) {
-      if (!ids.has(tile.entry.id)) continue;
+      const entry = this.library.entries[place]!;
+      if (!ids.has(tile.entry.id) || this.adopts(tile, entry)) continue;
       const focused = tile.element === document.activeElement;
-      const made = this.made(this.library.entries[place]!, place, tile.top, tile.width);
+      const made = this.made(entry, place, tile.top, tile.width);
       const { transform, width, height } = tile.element.style;
       Object.assign(made.element.style, { transform, width, height });
       tile.element.replaceWith(made.element);
@@ -88,18 +115,57 @@ export class Wall {
 
   /** Entries came before others or went: who looks at the wall keeps what is looked at. */
   private rearrange(): void {
-    const { above } = this;
-    const seen = [...this.tiles.values()].filter((tile) => tile.top >= above)
-      .sort((a, b) => a.top - b.top)[0];
-    const [id, top] = [seen?.entry.id ?? "", seen?.top ?? 0];
-    this.current = Math.max(0, this.library.place(this.currentId));
+    const kept = this.lookedAt();
+    const focused = this.element.contains(document.activeElement);
+    const { entries } = this.library;
+    const place = this.library.place(this.currentId);
+    // Of what has gone, the next in its place.
+    this.current = place < 0 ? Math.max(0, Math.min(this.current, entries.length - 1)) : place;
+    if (this.currentId) this.currentId = entries[this.current]?.id ?? "";
     const gone = [...this.selected].filter((id) => this.library.place(id) < 0);
     gone.forEach((id) => this.selected.delete(id));
     this.relay(true);
-    const place = above > 0 ? this.library.place(id) : -1;
-    const row = place < 0 ? undefined : this.layout.rows[this.layout.rowOf(place)];
-    if (row) window.scrollBy({ top: row.top - top, behavior: "instant" });
+    if (kept) this.standStill(kept);
+    if (focused && !this.element.contains(document.activeElement)) {
+      // Where it is, which may be far from what is looked at.
+      if (!this.tiles.has(this.current) && this.layout.rows.length)
+        this.drawRow(this.layout.rowOf(this.current), new Set());
+      this.tiles.get(this.current)?.element.focus({ preventScroll: true });
+    }
     if (gone.length) this.mark();
+  }
+
+  private get above(): number {
+    return -this.element.getBoundingClientRect().top;
+  }
+
+  /** What shall stand still, and how far below the window's top: the first that is seen whole; as
+   *  long as nobody scrolls the same one, for others may leave its row. Nothing at the very top. */
+  private lookedAt(): Looked | null {
+    const { above } = this;
+    if (above <= 0) return null;
+    const tops = new Map([...this.tiles.values()].map(({ entry: { id }, top }) => [id, top]));
+    const isLeft = (id: string) => this.library.place(id) >= 0;
+    const before = this.looked;
+    const top = before && isLeft(before.id) ? tops.get(before.id) : undefined;
+    if (before && top !== undefined && Math.abs(top - above - before.y) < 2) return before;
+    const head = headPx();
+    const [, first] = [...this.tiles].sort(([a], [b]) => a - b).find(([, tile]) =>
+      tile.top >= above + head && isLeft(tile.entry.id)) ?? [];
+    return first ? { id: first.entry.id, y: first.top - above } : null;
+  }
+
+  private standStill(kept: Looked): void {
+    const row = this.layout.rows[this.layout.rowOf(this.library.place(kept.id))]!;
+    window.scrollBy({ top: row.top - this.above - kept.y, behavior: "instant" });
+    this.looked = { id: kept.id, y: row.top - this.above };
+    this.draw();
+  }
+
+  private resized(): void {
+    const focused = this.element.contains(document.activeElement);
+    this.relay();
+    if (focused && !this.element.contains(document.activeElement)) this.focusCurrent();
   }
 
   private relay(always = false): void {
@@ -109,13 +175,11 @@ export class Wall {
     this.stale = false;
     const narrow = width < 600;
     this.layout = new WallLayout(width, narrow ? 132 : 216, narrow ? 4 : 10);
-    const focused = this.element.contains(document.activeElement);
     for (const tile of this.tiles.values()) this.spare.set(tile.entry.id, tile);
     this.tiles.clear();
     this.extend();
     for (const tile of this.spare.values()) tile.element.remove();
     this.spare.clear();
-    if (focused && !this.element.contains(document.activeElement)) this.focusCurrent();
   }
 
   private extend(): void {
@@ -139,10 +203,10 @@ export class Wall {
   /** Puts what is near the window into the document, and takes what is far out of it. */
   draw(): void {
     if (!this.element.isConnected || this.element.offsetParent === null) return;
-    const above = -this.element.getBoundingClientRect().top;
+    const { above } = this;
     const reach = window.innerHeight;
-    const flies = this.reported && Math.abs(above - this.above) > reach * flying;
-    this.above = above;
+    const flies = this.reported && Math.abs(above - this.drawn) > reach * flying;
+    this.drawn = above;
     const from = this.layout.rowAt(above - reach * 0.6);
     const wanted = new Set<number>();
     for (let at = from; at < this.layout.rows.length; at += 1) {
@@ -186,7 +250,7 @@ export class Wall {
 
   private put(place: number, entry: Entry, top: number, width: number): Tile {
     let tile = this.spare.get(entry.id);
-    if (tile?.entry === entry) {
+    if (tile && this.adopts(tile, entry)) {
       this.spare.delete(entry.id);
       Object.assign(tile, { top, width });
       this.number(tile.element, place);
@@ -210,13 +274,20 @@ export class Wall {
     element.tabIndex = place === this.current ? 0 : -1;
   }
 
+  /** Whether a tile can show the entry as it is; a picture that is there does not flicker. */
+  private adopts(tile: Tile, entry: Entry): boolean {
+    if (tile.entry === entry) return true;
+    if (looksOf(tile.entry) !== looksOf(entry)) return false;
+    tile.entry = entry;
+    tile.element.dataset.state = entry.state;
+    tile.element.setAttribute("aria-label", labelOf(entry));
+    return true;
+  }
+
   private made(entry: Entry, place: number, top: number, width: number): Tile {
-    const label = [entry.name || "Without a name", typeText(entry.type),
-      entry.width ? `${entry.width} by ${entry.height}` : "", stateWord(entry.state)];
     const element = el("div", { class: "tile", attrs: {
       role: "option", id: `tile-${entry.id}`, "data-state": entry.state,
-      "aria-selected": String(this.selected.has(entry.id)),
-      "aria-label": label.filter(Boolean).join(", ") } });
+      "aria-selected": String(this.selected.has(entry.id)), "aria-label": labelOf(entry) } });
     this.number(element, place);
     const color = placeholderColor(entry.placeholder);
     if (color) element.style.backgroundColor = color;
@@ -226,8 +297,8 @@ export class Wall {
   /** What can be seen first, a few a frame. */
   private dress(): void {
     const bare = [...this.tiles.values()].filter((tile) => !tile.dressed);
-    const isSeen = (tile: Tile) => tile.top > this.above - this.layout.goal * 1.6 &&
-      tile.top < this.above + window.innerHeight;
+    const isSeen = (tile: Tile) => tile.top > this.drawn - this.layout.goal * 1.6 &&
+      tile.top < this.drawn + window.innerHeight;
     const order = [...bare.filter(isSeen), ...bare.filter((tile) => !isSeen(tile))];
     for (const tile of order.slice(0, dressedInAFrame)) this.dressOne(tile);
     if (order.length <= dressedInAFrame) return;
@@ -286,7 +357,8 @@ export class Wall {
   }
 
   private range(place: number): void {
-    const [from, to] = [Math.min(this.anchor, place), Math.max(this.anchor, place)];
+    const anchor = Math.max(0, this.library.place(this.anchorId));
+    const [from, to] = [Math.min(anchor, place), Math.max(anchor, place)];
     for (const entry of this.library.entries.slice(from, to + 1)) this.selected.add(entry.id);
     this.mark();
   }
@@ -294,7 +366,7 @@ export class Wall {
   private toggle(place: number): void {
     const { id } = this.library.entries[place]!;
     if (!this.selected.delete(id)) this.selected.add(id);
-    this.anchor = place;
+    this.anchorId = id;
     this.mark();
   }
 
@@ -324,7 +396,7 @@ export class Wall {
       const place = Math.max(0, Math.min(entries.length - 1, goal));
       this.move(place, true);
       if (event.shiftKey) this.range(place);
-      else this.anchor = place;
+      else this.anchorId = this.currentId;
     } else if (event.key === "Enter") {
       if (entries[this.current]) this.onOpen(entries[this.current]!);
     } else if (event.key === " ") {
@@ -370,7 +442,7 @@ export class Wall {
     const row = this.layout.rows[this.layout.rowOf(this.current)];
     if (!row) return;
     const top = this.element.getBoundingClientRect().top + row.top;
-    const head = 90;
+    const head = headPx();
     if (top < head) window.scrollBy({ top: top - head, behavior: "instant" });
     const below = top + row.height - window.innerHeight + 20;
     if (below > 0) window.scrollBy({ top: below, behavior: "instant" });

@@ -6,7 +6,8 @@
 // error, and failure.png shows it.
 import { createInterface } from "node:readline";
 import { scenarios } from "./scenarios.mjs";
-import { scenarios as more } from "./library_scenarios.mjs";
+import { scenarios as library } from "./library_scenarios.mjs";
+import { scenarios as live } from "./live_scenarios.mjs";
 import { Stage } from "./stage.mjs";
 
 const [name, url, folder] = process.argv.slice(2);
@@ -16,10 +17,11 @@ const stage = new Stage(url, folder, line);
 try {
   const told = JSON.parse(await line());
   await stage.begin();
-  await { ...scenarios, ...more }[name](stage, told);
+  await { ...scenarios, ...library, ...live }[name](stage, told);
   stage.judge();
 } catch (error) {
   console.error(error.stack ?? error);
+  console.error(stage.complaints);
   await stage.shotOfLast("failure").catch(() => undefined);
   process.exitCode = 1;
 } finally {

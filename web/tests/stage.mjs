@@ -63,7 +63,12 @@ export class Stage {
 
   /** Throws what was wrong on any page until now. */
   judge() {
-    if (this.#complaints.length) throw new Error(this.#complaints.join("\n"));
+    if (this.#complaints.length) throw new Error(this.complaints);
+  }
+
+  /** What was wrong on any page until now, a line each. */
+  get complaints() {
+    return this.#complaints.join("\n");
   }
 
   shot(page, name) {
@@ -101,6 +106,11 @@ export async function drop(page, files) {
 
 /** Drops real files and folders on the page: their paths. */
 export async function dropPaths(page, paths) {
+  // A page that was never drawn is not dropped on.
+  await page.locator(".count").waitFor({ state: "attached" });
+  await page.evaluate(() => new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+  }));
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: paths, dragOperationsMask: 1 };
   for (const type of ["dragEnter", "dragOver", "drop"])
