@@ -4,6 +4,7 @@
 import { call, has, Problem, request, target } from "./api";
 import { append, button, copyable, el, iconButton, icons, replace, toast } from "./dom";
 import { confirmed, openDialog, type Opened } from "./dialog";
+import { openFocalPoint, pointText } from "./focal_view";
 import { mapOf, positionOf } from "./map";
 import { metadataList } from "./metadata";
 import { type AssetJson, entryOf, type Library } from "./model";
@@ -211,6 +212,7 @@ class AssetView {
     fact("Colour", [asset.color_space, asset.icc_profile].filter(Boolean).join(", "));
     fact("Also", [asset.has_alpha && "transparency", asset.has_gain_map && "gain map"]
       .filter(Boolean).join(", "));
+    fact("Focal point", asset.focal_point ? pointText(asset.focal_point) : "");
     fact("Collection", entryOf(asset).collection);
     fact("Added", timeText(asset.created_at));
     const tags = asset.tags ?? [];
@@ -231,8 +233,9 @@ class AssetView {
 
   private acts(asset: AssetJson): HTMLElement {
     const row = el("div", { class: "asset-acts" });
-    if (asset.renderable) row.append(button("Make a variant", () => openRecipe(asset),
-      { class: "primary" }));
+    const changed = () => this.library.touch(asset.id);
+    if (asset.renderable) append(row, button("Make a variant", () => openRecipe(asset, changed),
+      { class: "primary" }), button("Focal point", () => openFocalPoint(asset, changed)));
     append(row, button("Download", () => void download(asset)),
       button("Delete", () => void this.remove(asset), { class: "danger" }));
     void has("/v1/search").then((there) => {

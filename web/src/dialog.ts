@@ -9,6 +9,17 @@ export interface Opened {
   closed: Promise<void>;
 }
 
+function nameOf(element: Element): string {
+  return element.getAttribute("aria-label") ?? element.textContent ?? "";
+}
+
+/** The element, or what stands in its place where it was drawn anew meanwhile. */
+function sameNow(element: HTMLElement | null): HTMLElement | undefined {
+  if (!element || element.isConnected) return element ?? undefined;
+  return [...foreground().querySelectorAll<HTMLElement>(element.tagName)]
+    .find((one) => nameOf(one) === nameOf(element));
+}
+
 export function openDialog(title: string, kind: string, ...children: Child[]): Opened {
   const before = document.activeElement as HTMLElement | null;
   const heading = el("h2", { attrs: { id: `dialog-${kind}`, tabindex: -1 } }, title);
@@ -19,7 +30,7 @@ export function openDialog(title: string, kind: string, ...children: Child[]): O
   const closed = new Promise<void>((resolve) => element.addEventListener("close", () => {
     element.remove();
     foreground().append(...element.querySelectorAll(":scope > .toast"));
-    if (before?.isConnected) before.focus({ preventScroll: true });
+    sameNow(before)?.focus({ preventScroll: true });
     resolve();
   }));
   element.addEventListener("click", (event) => {

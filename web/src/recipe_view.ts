@@ -2,8 +2,9 @@
 // The recipe editor: what a variant is made of, with the picture it makes beside it and its URL
 // below. The URL shown is the one to use: the server sends it on to the current version.
 import { problemOf } from "./api";
-import { append, copyable, el, replace } from "./dom";
+import { append, button, copyable, el, replace } from "./dom";
 import { openDialog } from "./dialog";
+import { openFocalPoint } from "./focal_view";
 import { type AssetJson, entryOf } from "./model";
 import { bytesText } from "./words";
 
@@ -12,6 +13,8 @@ interface Control {
   label: string;
   kind: "number" | "choice" | "range" | "text" | "switch";
   choices?: string[];
+  /** What an empty choice stands for. */
+  otherwise?: string;
   min?: number;
   max?: number;
   step?: number;
@@ -24,8 +27,9 @@ const groups: [string, Control[]][] = [
     { name: "dpr", label: "Density", kind: "number", min: 0.1, max: 10, step: 0.1 },
     { name: "fit", label: "Fit", kind: "choice",
       choices: ["", "inside", "outside", "cover", "contain", "fill"] },
-    { name: "g", label: "Keep", kind: "choice", choices: ["", "attention", "entropy", "north",
-      "northeast", "east", "southeast", "south", "southwest", "west", "northwest"] },
+    { name: "g", label: "Keep", kind: "choice", otherwise: "focal point, or middle",
+      choices: ["", "attention", "entropy", "center", "north", "northeast", "east", "southeast",
+        "south", "southwest", "west", "northwest"] },
     { name: "enlarge", label: "May enlarge", kind: "switch" }]],
   ["Shape", [{ name: "rot", label: "Turn", kind: "number", min: -360, max: 360 },
     { name: "flip", label: "Mirror", kind: "choice", choices: ["", "h", "v", "hv"] },
@@ -46,6 +50,8 @@ const groups: [string, Control[]][] = [
     { name: "icc", label: "Profile", kind: "choice", choices: ["", "srgb", "p3", "keep"] },
     { name: "meta", label: "Metadata", kind: "choice", choices: ["", "strip", "keep"] }]],
 ];
+/** Where the server has a detector. */
+const faces = ["faces", "face"];
 const formats = ["webp", "avif", "jpg", "png", "jxl", "gif"];
 
 /** The native URL: /v/{id}/{parameters}.{format}; with none it is the picture as it is. */
@@ -65,14 +71,14 @@ class Editor {
   private turn = new AbortController();
   private shown = "";
 
-  constructor(private readonly asset: AssetJson) {}
+  constructor(private readonly asset: AssetJson, private readonly changed: () => void) {}
 
   open(): void {
     const form = el("form", { class: "recipe", on: { submit: (event) => event.preventDefault() } });
     for (const [title, controls] of groups)
       form.append(el("fieldset", {}, el("legend", {}, title),
         ...controls.map((control) => this.control(control)),
-        title === "File" ? this.formats() : null));
+        title === "File" ? this.formats() : title === "Size" ? this.focalPoint() : null));
     const dialog = openDialog(`Variant of ${entryOf(this.asset).name || "this picture"}`, "editor",
       el("div", { class: "editor-body" },
         el("div", { class: "result" }, this.preview, this.verdict, this.address), form));
@@ -81,6 +87,15 @@ class Editor {
       if (this.shown) URL.revokeObjectURL(this.shown);
     });
     void this.draw();
+  }
+
+  private focalPoint(): HTMLElement {
+    const open = button("Focal point…", () => openFocalPoint(this.asset, (point) => {
+      this.asset.focal_point = point;
+      this.changed();
+      this.later();
+    }));
+    return el("div", {}, el("span"), open);
   }
 
   private formats(): HTMLElement {
@@ -110,8 +125,10 @@ class Editor {
     const value = this.recipe.get(control.name) ?? "";
     if (control.kind === "choice") {
       const choice = el("select", { attrs: { id } });
-      for (const one of control.choices ?? [])
-        choice.append(el("option", { attrs: { value: one } }, one || "as it is"));
+      const more = control.name === "g" && this.asset.finds_faces ? faces : [];
+      for (const one of [...control.choices ?? [], ...more])
+        choice.append(el("option", { attrs: { value: one } }, one || (control.otherwise ??
+          "as it is")));
       choice.addEventListener("change", () => this.set(control.name, choice.value));
       return el("div", {}, label, choice);
     }
@@ -167,6 +184,7 @@ class Editor {
   }
 }
 
-export function openRecipe(asset: AssetJson): void {
-  new Editor(asset).open();
+/** `changed` is called when another focal point was kept meanwhile. */
+export function openRecipe(asset: AssetJson, changed: () => void): void {
+  new Editor({ ...asset }, changed).open();
 }

@@ -5,6 +5,7 @@
 // back. Exit status 0 where everything was as it should be; otherwise what was not is on standard
 // error, and failure.png shows it.
 import { createInterface } from "node:readline";
+import { scenarios as crops } from "./crop_scenarios.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { scenarios as library } from "./library_scenarios.mjs";
 import { scenarios as live } from "./live_scenarios.mjs";
@@ -17,7 +18,7 @@ const stage = new Stage(url, folder, line);
 try {
   const told = JSON.parse(await line());
   await stage.begin();
-  await { ...scenarios, ...library, ...live }[name](stage, told);
+  await { ...scenarios, ...library, ...live, ...crops }[name](stage, told);
   stage.judge();
 } catch (error) {
   console.error(error.stack ?? error);
