@@ -307,6 +307,9 @@ Result<void> Verify::look_for_missing(Run& run, const PromisedBlob& promise) {
   if (is_there) return {};
   TRY(const bool is_promised, is_still_promised(promise.blob_key));
   if (!is_promised) return {};
+  // Deleted, and brought in again since: then it was there before it was promised.
+  TRY(const bool came_back, blobs_.exists(*key));
+  if (came_back) return {};
   return settle(run, promise, BlobFault::missing, "the store has no such blob");
 }
 
