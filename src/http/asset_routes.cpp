@@ -144,7 +144,11 @@ bool is_safe_inline(std::string_view media_type) {
 Result<Response> original(const Site& site, const Exchange& exchange) {
   TRY(const AssetRow asset, find_asset(site, exchange.arguments[0]));
   TRY(const auto uploads, site.services.catalog.uploads_of(asset.id));
-  TRY(auto source, site.services.blobs.source(BlobKey::original(asset.digest), asset.bytes));
+  auto found = site.services.blobs.source(BlobKey::original(asset.digest), asset.bytes);
+  // It may have been deleted since it was looked up, and its bytes with it.
+  if (!found && found.error().code == ErrorCode::blob_not_found)
+    TRY_VOID(find_asset(site, exchange.arguments[0]));
+  TRY(auto source, std::move(found));
   const std::string& media_type = asset.media.media_type;
   const std::string file_name = uploads.empty() ? std::string{} : uploads.front().file_name;
   Response fields;

@@ -29,6 +29,14 @@ Task<void> Connection::begin_remote(Response& response) {
   if (slice == nullptr) co_return;
   const auto opened = co_await open_stream(*slice);
   if (opened) co_return;
+  if (opened.error().kind() == ErrorKind::corrupt) {
+    // What was found may have been deleted since, and its bytes with it: asked once more.
+    Response again = co_await make_answer();
+    if (again.status == 404) {
+      response = std::move(again);
+      co_return;
+    }
+  }
   log::error("request failed", {{"target", head_.target}, {"error", opened.error()}});
   response = problem_response(opened.error());
 }

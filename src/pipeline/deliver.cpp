@@ -281,10 +281,13 @@ Result<Picture> Deliver::make(const RenderOrder& order, const std::stop_token& s
 Result<Picture> Deliver::render(const RenderOrder& order, const VariantLease& lease,
                                 const std::stop_token& stop) {
   const auto began = std::chrono::steady_clock::now();
-  TRY(const RenderRequest request,
-      render_request(blobs_, order.asset, order.plan, order.watermark, RenderClass::waiting,
-                     began + settings_.wait_max));
-  auto made = renderers_.render(request, stop);
+  const auto request = render_request(blobs_, order.asset, order.plan, order.watermark,
+                                      RenderClass::waiting, began + settings_.wait_max);
+  // The asset may have been deleted since it was looked up, and its bytes with it.
+  if (!request && request.error().code == ErrorCode::blob_not_found)
+    TRY_VOID(find_picture(order.key.asset_id));
+  if (!request) return std::unexpected(request.error());
+  auto made = renderers_.render(*request, stop);
   if (!made) return std::unexpected(as_seen_from_outside(std::move(made).error()));
   RenderedPicture rendered = *std::move(made);
   render_duration_.observe(std::chrono::steady_clock::now() - began);

@@ -4,13 +4,16 @@ lost, a server that is busy, a journal without room or behind what was acknowled
 instant. Every file comes in, and by its name only once."""
 
 import collections
+import contextlib
 import hashlib
 import http.client
 import http.server
 import json
+import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import threading
 from urllib.parse import urlsplit
@@ -81,9 +84,9 @@ def make_library(folder, count, size=3_000):
     return contents
 
 
-def start_import(server, source, url=None, **options):
+def start_import(server, source, url=None, jobs=8, **options):
     return subprocess.Popen(
-        [str(server.program), "import", str(source), "--json", "--journal",
+        [str(server.program), "import", str(source), "--json", "--jobs", str(jobs), "--journal",
          str(server.folder / "journal")],
         env=plain_environment(CALOTYPE_SERVER=url or server.url), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, **options)
@@ -171,6 +174,62 @@ def test_what_the_journal_does_not_know_yet_is_not_recorded_again(start_server, 
     said, _ = run_import(server, tmp_path / "library")
     assert said["new"] == 1
     assert_each_once(server, {name: sha256})
+
+
+def test_files_that_change_their_nature_meanwhile_are_named(start_server, tmp_path):
+    server = start_server()
+    folder = tmp_path / "library"
+    contents = make_library(folder, 12)
+    paths = sorted(folder.iterdir())
+
+    def change():
+        for path in paths[1:6]:
+            path.unlink()
+        os.mkfifo(paths[2])
+        paths[3].mkdir()
+        paths[4].symlink_to(paths[5])
+        paths[5].symlink_to(paths[4])
+        paths[6].write_bytes(b"")
+        with open(paths[7], "ab") as file:
+            file.write(b"more")
+
+    first = iter([change])
+
+    def trouble(method):
+        if method == "POST" and (do := next(first, None)):
+            do()
+
+    between = Troublemaker(server, trouble)
+    try:
+        said, _ = run_import(server, folder, between.url, code=1, jobs=1)
+    finally:
+        between.close()
+    assert {failure["file"]: failure["code"] for failure in said["failures"]} == {
+        path.name: "BAD_REQUEST" for path in paths[1:8]}
+    assert_each_once(server, {name: contents[name] for name in ("000.jpg", "008.jpg", "011.jpg")})
+    # As it is now: a pipe and a folder are passed over, the circle and the empty one are named.
+    said, _ = run_import(server, folder, code=1)
+    assert {failure["file"]: failure["code"] for failure in said["failures"]} == {
+        paths[4].name: "BAD_REQUEST", paths[5].name: "BAD_REQUEST", paths[6].name: "MISSING_UPLOAD"}
+    assert (said["new"], said["unchanged"]) == (1, 5)
+
+
+def test_what_is_no_file_is_passed_over(start_server, tmp_path):
+    server = start_server()
+    folder = tmp_path / "library"
+    contents = make_library(folder, 3)
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(folder):
+        listening.bind("socket.jpg")
+        (folder / "zero.jpg").symlink_to("/dev/zero")
+        (folder / "circle").mkdir()
+        (folder / "circle" / "round").symlink_to("..")
+        (folder / "circle" / "itself.jpg").symlink_to("itself.jpg")
+        os.mkfifo("pipe")
+        (folder / "to a pipe.jpg").symlink_to("pipe")
+        said, _ = run_import(server, folder, code=1)
+    assert [failure["file"] for failure in said["failures"]] == ["circle/itself.jpg"]
+    assert (said["new"], said["skipped"]) == (3, 5)
+    assert_each_once(server, contents)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -102,6 +102,56 @@ def test_an_upload_is_one_object_and_one_request(server, proxy, prefix):
     assert proxy.count("PUT", "raw/") == 0, "a duplicate writes nothing"
 
 
+@pytest.mark.parametrize("what", ["/v1/assets/{}/original", "/i/{}?w=600"])
+@pytest.mark.parametrize("how", ["delete", "take down"])
+def test_what_is_deleted_while_its_bytes_are_fetched_is_not_found(start_server, proxy, prefix,
+                                                                  what, how):
+    server = start_server(settings(proxy, prefix, **{
+        "blobs.cache_max_bytes": 0, "blobs.stall_timeout": "60s", "blobs.request_timeout": "60s"}))
+    content = encoded(scene(900, 700), "jpeg") + os.urandom(8)
+    asset = server.put_inspected(content)["id"]
+    fault = Fault("hold", "GET", raw_key(content), times=1)
+    proxy.faults.append(fault)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(requests.get, server.url + what.format(asset), timeout=60)
+        try:
+            assert fault.held.wait(60), "nobody asked for the original"
+            if how == "delete":
+                assert server.delete(f"/v1/assets/{asset}").status_code == 204
+            else:
+                assert server.post("/v1/takedowns", json={"asset": asset}).status_code == 201
+            server.until(lambda: raw_key(content) not in keys(prefix))
+        finally:
+            fault.let_go.set()
+        server.problem(answer.result(), 404, "ASSET_NOT_FOUND")
+    assert "request failed" not in server.log()
+
+
+def test_verify_calls_nothing_missing_that_came_back_meanwhile(start_server, proxy, prefix):
+    slow = settings(proxy, prefix, **{"verify.shares": 0, "blobs.stall_timeout": "60s",
+                                      "blobs.request_timeout": "60s"})
+    server = start_server(slow)
+    content = os.urandom(5_000)
+    server.put_settled(content)
+    boto().delete_object(Bucket=BUCKET, Key=f"{prefix}/{raw_key(content)}")
+    fault = Fault("hold_answer", "HEAD", raw_key(content), times=1)
+    proxy.faults.append(fault)
+    options = [word for key, value in slow.items() for word in ("--set", f"{key}={value}")]
+    with ThreadPoolExecutor(1) as pool:
+        verify = pool.submit(calotype, "verify", "--repair", "--json", "--data", str(server.data),
+                             *options)
+        try:
+            assert fault.held.wait(60), "verify did not look for it"
+            digest = "sha256:" + hashlib.sha256(content).hexdigest()
+            assert server.delete(f"/v1/assets/{digest}").status_code == 204
+            asset = server.put_settled(content)
+        finally:
+            fault.let_go.set()
+        done = verify.result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert server.get(f"/v1/assets/{asset['id']}/original").content == content
+
+
 def test_sixty_four_uploads_of_one_new_file_are_one_write(server, proxy):
     content = os.urandom(200_000)
     proxy.forget()

@@ -4,12 +4,15 @@ that caches may still hold of it."""
 
 import fnmatch
 import hashlib
+import itertools
 import os
 import threading
 
 import pytest
+import requests
 from picture_files import encoded, scene
 from stacks import Audit
+from tus_client import BODY, VERSION
 
 STACKS = ("embedded", "cluster")
 
@@ -116,7 +119,6 @@ def test_an_upload_under_way_does_not_outlive_it(site):
         codes = []
 
         def send():
-            import requests
             for _ in range(6):
                 codes.append(requests.post(site.url + "/v1/assets", data=content,
                                            timeout=60).status_code)
@@ -130,6 +132,58 @@ def test_an_upload_under_way_does_not_outlive_it(site):
         assert set(codes) <= {200, 451}
         assert site.get(f"/v1/assets/{asset}").status_code == 404
         site.problem(site.post("/v1/assets", data=content), 451, "ASSET_BARRED")
+
+
+def ways_in_and_out(site, content, asset):
+    """Each a request that must not succeed once its content was taken down. What other servers
+    remember is theirs for a second more, so pictures are asked of one."""
+    home = site.servers[0].url if hasattr(site, "servers") else site.url
+    widths = itertools.count(20)
+    tus = VERSION | BODY | {"Upload-Length": str(len(content))}
+    return {
+        "raw": lambda: requests.post(site.url + "/v1/assets", data=content, timeout=60),
+        "form": lambda: requests.post(site.url + "/v1/assets", files={"file": ("a.jpg", content)},
+                                      timeout=60),
+        "by hash": lambda: requests.post(
+            f"{site.url}/v1/assets/{name_of(content)}/uploads", json={}, timeout=60),
+        "tus": lambda: requests.post(site.url + "/v1/tus/", data=content, headers=tus, timeout=60),
+        "original": lambda: requests.get(f"{home}/v1/assets/{asset}/original", timeout=60),
+        "new picture": lambda: requests.get(f"{home}/i/{asset}?w={next(widths)}", timeout=60),
+        "same picture": lambda: requests.get(f"{home}/i/{asset}?w=90", timeout=60),
+    }, home
+
+
+def test_from_its_answer_on_nothing_comes_in_or_out(site):
+    for _ in range(3):
+        content = picture()
+        asset = site.put_inspected(content)["id"]
+        ways, home = ways_in_and_out(site, content, asset)
+        taken, wrong, odd = threading.Event(), [], []
+        begun = threading.Barrier(len(ways) + 1)
+
+        def hammer(name, ask):
+            begun.wait(60)
+            is_after = False
+            while not is_after:
+                is_after = taken.is_set()
+                status = ask().status_code
+                if is_after and status < 400:
+                    wrong.append((name, status))
+                if status == 500:
+                    odd.append((name, status))
+
+        threads = [threading.Thread(target=hammer, args=way) for way in ways.items()]
+        for thread in threads:
+            thread.start()
+        begun.wait(60)
+        answer = requests.post(home + "/v1/takedowns", json={"asset": asset}, timeout=60)
+        taken.set()
+        for thread in threads:
+            thread.join()
+        assert answer.status_code == 201 and not wrong and not odd, (wrong, odd)
+        audit = Audit(site.state())
+        digest = name_of(content).removeprefix("sha256:")
+        site.until(lambda: not [key for key in audit.files() if digest in key])
 
 
 def test_it_holds_after_a_crash(start_server, tmp_path):

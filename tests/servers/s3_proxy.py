@@ -20,6 +20,7 @@ class Fault:
     def __init__(self, action, method="", target="", times=10**9, after=0, seconds=60):
         self.action, self.method, self.target = action, method, target
         self.times, self.after, self.seconds = times, after, seconds
+        self.held, self.let_go = threading.Event(), threading.Event()
 
     def takes(self, method, target):
         if self.times <= 0 or self.method not in ("", method) or self.target not in target:
@@ -44,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.action == "hang":
             proxy.ended.wait(fault.seconds)
             return self.drop()
+        if fault and fault.action == "hold":
+            fault.held.set()
+            fault.let_go.wait(fault.seconds)
         if fault and fault.action == "slow_down":
             return self.answer(503, [], SLOW_DOWN)
         if fault and fault.action == "not_implemented":
@@ -57,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "PUT" and status == 200:
             with proxy.lock:
                 proxy.written.append(self.path)
+        if fault and fault.action == "hold_answer":
+            fault.held.set()
+            fault.let_go.wait(fault.seconds)
         if fault and fault.action == "lose_answer":
             return self.drop()
         if wanted and status == 200:
