@@ -179,6 +179,16 @@ def test_a_refusal_is_said_in_words(start_server):
                                   "base64": base64.b64encode(bytes(200_000)).decode()}])
 
 
+def test_a_file_is_saved_under_its_name(start_server):
+    site = start_server()
+    content = os.urandom(100_000)
+    asset = site.put(content, params={"file_name": "a file.bin"})["id"]
+    site.settled(asset)
+    play(site, "download", id=asset, name="a file.bin", bytes=len(content))
+    admin = make_key(site, ["admin"])["key"]
+    play(site, "download", id=asset, name="a file.bin", bytes=len(content), key=admin)
+
+
 def test_an_asset_is_shown_with_all_that_is_known(library):
     asset, name = max(library.pictures, key=lambda one: library.get(
         f"/v1/assets/{one[0]}").json()["width"])
@@ -375,6 +385,10 @@ def test_the_place_is_on_the_map_and_everything_can_be_copied(start_server):
 
 def test_tab_reaches_everything_and_all_of_it_has_a_name(used):
     play(used, "reach", id=used.ids["beach-1.jpg"])
+
+
+def test_what_a_tile_without_a_picture_says_can_be_read(used):
+    play(used, "tiles", ids=[used.ids["broken.jpg"], used.ids["notes.txt"]])
 
 
 def test_every_view_fits_a_small_telephone(used):

@@ -53,6 +53,12 @@ def test_hundreds_at_once_come_in_few_requests(start_server):
         "untag": bulk(site, ids.values(), remove_tags=["burst"])})
 
 
+def test_the_wall_is_where_it_was_after_another_view(start_server):
+    site = start_server()
+    ids = fill(site, [f"shelf-{number:02}.png" for number in range(40)])
+    play(site, "away", near=ids["shelf-10.png"], count=40, name="shelf-31")
+
+
 def test_a_server_that_comes_back_moves_nothing(start_server):
     site = start_server()
     ids = list(fill(site, [f"{number:02}.png" for number in range(50)]).values())

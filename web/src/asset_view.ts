@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One asset: its picture (zoomed deeply through IIIF where a picture can be made), and beside it
 // everything that is known of it, in sections that are loaded when they are opened.
-import { call, has, Problem, request, target } from "./api";
+import { apiKey, call, has, Problem, problemOf, request, target } from "./api";
 import { append, button, copyable, el, iconButton, icons, replace, toast } from "./dom";
 import { confirmed, openDialog, type Opened } from "./dialog";
 import { openFocalPoint, pointText } from "./focal_view";
@@ -360,15 +360,23 @@ function srcsetTag(asset: AssetJson): string {
 }
 
 async function download(asset: AssetJson): Promise<void> {
-  const answer = await request("GET", `/v1/assets/${encodeURIComponent(asset.id)}/original`);
-  if (!answer.ok) {
-    toast("The file cannot be read", "bad");
-    return;
+  const path = `/v1/assets/${encodeURIComponent(asset.id)}/original`;
+  const save = (url: string) => el("a", { attrs: { href: url, download: entryOf(asset).name ||
+    asset.id } }).click();
+  try {
+    // Only what takes a key to read goes through memory, whatever its size.
+    const answer = await request(apiKey() ? "GET" : "HEAD", path);
+    if (!answer.ok) throw await problemOf(answer);
+    if (!apiKey()) {
+      save(path);
+      return;
+    }
+    const url = URL.createObjectURL(await answer.blob());
+    save(url);
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch (error) {
+    toast(error instanceof Problem ? error.message : "The file cannot be read", "bad");
   }
-  const url = URL.createObjectURL(await answer.blob());
-  const link = el("a", { attrs: { href: url, download: entryOf(asset).name || asset.id } });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** Opens the view; the function that is given back closes it. */

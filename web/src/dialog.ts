@@ -37,7 +37,20 @@ export function openDialog(title: string, kind: string, ...children: Child[]): O
     if (event.target === element) close();
   });
   element.showModal();
+  raiseKey(element);
   return { element, close, closed };
+}
+
+/** Without the key that is asked for nothing else goes on, so nothing covers that dialog. A modal
+ *  one comes to the top when it is shown, and leaves without an event when it is removed. */
+function raiseKey(opened: HTMLDialogElement): void {
+  const asking = document.querySelector<HTMLDialogElement>("dialog.key[open]");
+  if (!asking || asking === opened) return;
+  asking.remove();
+  asking.open = false;
+  document.body.append(asking);
+  asking.showModal();
+  asking.querySelector("input")?.focus();
 }
 
 /** Asks before something that cannot be taken back. */

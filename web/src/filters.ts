@@ -3,6 +3,7 @@
 // contract says which (openapi.json), read after the first paint.
 import { call, parametersOf, type Query } from "./api";
 import { button, el, icon, icons, replace } from "./dom";
+import { currentRoute, go } from "./route";
 import { countText, typeText } from "./words";
 
 interface Field {
@@ -50,7 +51,11 @@ export class Filters {
 
   constructor(private readonly show: (query: Query) => void) {
     this.panel.addEventListener("submit", (event) => event.preventDefault());
-    this.searchField.addEventListener("input", () => this.set("name", this.searchField.value));
+    this.searchField.addEventListener("input", () => {
+      this.set("name", this.searchField.value);
+      // What is found is on the wall.
+      if (!["", "asset"].includes(currentRoute().view)) go("");
+    });
     this.search.append(this.searchField);
     this.current = Object.fromEntries(new URLSearchParams(location.search));
     this.drawBar();

@@ -24,8 +24,9 @@ const step = 0.01;
 const largeStep = 0.1;
 /** Keys come in rows; what they lead to is kept. */
 const restMs = 350;
-const crops: [string, number, number][] = [["Square", 240, 240], ["Wide", 320, 180],
-  ["Tall", 180, 320]];
+/** Twice as large as they are shown. */
+const crops: [string, number, number][] = [["Square", 200, 200], ["Wide", 300, 168],
+  ["Tall", 112, 200]];
 
 const inside = (value: number) => Math.min(1, Math.max(0, Math.round(value * 1000) / 1000));
 
@@ -63,7 +64,7 @@ class FocalPoint {
   }
 
   open(): void {
-    const how = el("p", { class: "faint", attrs: { id: "focal-how" } }, "Click on what every crop " +
+    const how = el("p", { class: "faint", attrs: { id: "focal-how" } }, "Point at what every crop " +
       "shall keep, or move the point with the arrow keys (Shift: further). It is kept at once.");
     this.frame.append(this.picture, this.marker);
     const dialog = openDialog("Focal point", "focal", el("div", { class: "focal-body" },

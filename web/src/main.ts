@@ -28,7 +28,7 @@ const filters = new Filters((query) => void library.show(query));
 const selection = new SelectionBar(library, wall);
 
 const link = el("span", { class: "link", attrs: { role: "status" } });
-const count = el("p", { class: "count", attrs: { "aria-live": "polite" } });
+const count = el("p", { class: "count" });
 const emptiness = el("div", { class: "emptiness" });
 const view = el("div", { class: "view", attrs: { hidden: true } });
 const wallView = el("div", { class: "wall-view" },
@@ -63,7 +63,7 @@ function head(): HTMLElement {
 function anew(): void {
   events.again();
   filters.apply();
-  void drawNav(currentRoute());
+  void show(currentRoute());
 }
 
 let navTurn = 0;

@@ -33,7 +33,8 @@ export class UploadTray {
     const here = all.filter((one) => one.state === "here").length;
     const done = all.filter((one) => one.state === "done").length;
     const known = here ? `, ${here} already here` : "";
-    return `${countText(done, "file", "files")} added${known}${refused}`;
+    const added = done ? countText(done, "file", "files") : "Nothing";
+    return `${added} added${known}${refused}`;
   }
 
   private draw(): void {

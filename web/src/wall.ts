@@ -333,7 +333,8 @@ export class Wall {
   private without(entry: Entry): HTMLElement {
     const box = el("span", { class: `without ${isUnderway(entry.state) ? "underway" : ""}`,
       attrs: { "aria-hidden": "true" } });
-    append(box, el("strong", {}, stateWord(entry.state)),
+    const isFile = !isUnderway(entry.state) && !entry.failure;
+    append(box, el("strong", {}, isFile ? typeText(entry.type) : stateWord(entry.state)),
       entry.failure ? el("small", {}, entry.failure.toLowerCase().replaceAll("_", " ")) : null);
     return box;
   }

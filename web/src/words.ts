@@ -31,7 +31,8 @@ const sentences: Record<string, string> = {
 const complete = ["SERVER_GONE", "UNAUTHORIZED", "KEY_UNKNOWN"];
 
 /** A sentence for a person: what happened, and the server's own detail where it adds something. */
-export function explain(status: number, code: string, detail: string): string {
+export function explain(status: number, code: string, said: string): string {
+  const detail = said.replaceAll(/\b(\d{4,}) bytes\b/g, (_, bytes) => bytesText(Number(bytes)));
   if (code === "FORBIDDEN") return detail || "Your key does not allow this.";
   const sentence = sentences[code];
   if (!sentence) return detail || (status ? `The server refused (${status}).` : "It failed.");
@@ -84,6 +85,6 @@ export function timeText(rfc3339: string): string {
 /** "image/jpeg" → "JPEG". */
 export function typeText(mediaType: string): string {
   const known: Record<string, string> = { "image/svg+xml": "SVG", "image/jp2": "JPEG 2000",
-    "image/jxl": "JPEG XL", "image/vnd.adobe.photoshop": "PSD", "image/x-icon": "ICO" };
+    "image/jxl": "JPEG XL", "text/plain": "Text", "application/octet-stream": "File", "image/vnd.adobe.photoshop": "PSD", "image/x-icon": "ICO" };
   return known[mediaType] ?? (mediaType.split("/")[1] ?? mediaType).toUpperCase();
 }

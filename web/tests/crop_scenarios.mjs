@@ -41,7 +41,7 @@ async function cropsFollow(page, id, point) {
   await page.locator(`.focal-crops[data-of="${of}"]:not(.busy)`).waitFor();
   const shown = await page.locator(".focal-crops img").first().getAttribute("src");
   assert.equal(await pixels(page, shown),
-    await pixels(page, `/v/${id}/w=240,h=240,fit=cover.webp?${Math.random()}`),
+    await pixels(page, `/v/${id}/w=200,h=200,fit=cover.webp?${Math.random()}`),
     "the crop that is shown is the crop that is served");
 }
 

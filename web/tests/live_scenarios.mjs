@@ -130,6 +130,27 @@ export const scenarios = {
     assert.ok(asked.length < count / 4, `${asked.length} requests for ${count} assets, twice`);
   },
 
+  /** To another view and back: the wall is where it was; who searches there is shown what is found. */
+  async away(stage, { near, count, name }) {
+    const page = await stage.open("/", { viewport: { width: 700, height: 500 } });
+    await counted(page, count);
+    await page.getByRole("link", { name: "Jobs" }).waitFor();
+    const { id, top } = await scrollTo(page, near);
+    await page.getByRole("link", { name: "Jobs" }).click();
+    await page.getByRole("heading", { name: "Jobs" }).waitFor();
+    assert.equal(await page.evaluate(() => window.scrollY), 0);
+    await page.goBack();
+    await page.locator(`#tile-${id}`).waitFor();
+    await standsAt(page, id, top);
+    await page.getByRole("link", { name: "Duplicates" }).click();
+    await page.getByRole("heading", { name: "Near-duplicates" }).waitFor();
+    await page.getByRole("searchbox").pressSequentially(name);
+    await counted(page, 1);
+    await page.locator(".tile").first().waitFor();
+    assert.equal(await page.getByRole("searchbox").inputValue(), name);
+    assert.ok(await page.getByRole("searchbox").evaluate((one) => one === document.activeElement));
+  },
+
   /** The server goes and comes back, and meanwhile assets have come and gone: nothing else moves. */
   async back(stage, { near, other, gone, count }) {
     stage.expected = [/Failed to load resource/, /ERR_/];

@@ -2,6 +2,7 @@
 // What people do with the page, each from a fresh browser. tests/e2e/test_page.py puts in what a
 // scenario expects to find and looks at what it has left.
 import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
 import { drop, noSidewaysScroll, until } from "./stage.mjs";
 
 const tile = ".tile.shown";
@@ -49,8 +50,44 @@ export const scenarios = {
     const page = await stage.open();
     await drop(page, files);
     await until("it is refused", async () => (await text(page, ".tray h2")).includes("1 refused"));
-    assert.match(await text(page, ".uploads .failed .said"), /larger than this server accepts/);
+    assert.equal(await text(page, ".tray h2"), "Nothing added, 1 refused");
+    assert.match(await text(page, ".uploads .failed .said"),
+      /larger than this server accepts.* 102 KB/);
     await stage.shot(page, "refused");
+  },
+
+  /** A file is saved under its name, whether or not it takes a key to read it. */
+  async download(stage, { id, name, bytes, key }) {
+    stage.expected = key ? [/status of 401/] : [];
+    const page = await stage.open(`/#/asset/${id}`);
+    if (key) await giveKey(page, key);
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download" }).click();
+    const file = await saved;
+    assert.equal(file.suggestedFilename(), name);
+    assert.equal((await stat(await file.path())).size, bytes);
+    assert.equal(file.url().startsWith("blob:"), Boolean(key), file.url());
+  },
+
+  /** On a small telephone nothing lies upon what a tile without a picture says. */
+  async tiles(stage, { ids }) {
+    const page = await stage.open("/", { viewport: { width: 360, height: 740 }, hasTouch: true,
+      isMobile: true, deviceScaleFactor: 2 });
+    for (const id of ids) {
+      const tile = page.locator(`#tile-${id}`);
+      await tile.locator(".without strong").waitFor();
+      const boxes = await tile.evaluate((one) => [".mark", ".without strong", ".caption"].map(
+        (part) => {
+          const range = document.createRange();
+          range.selectNodeContents(one.querySelector(part));
+          const box = part === ".mark" ? one.querySelector(part).getBoundingClientRect() :
+            range.getBoundingClientRect();
+          return [box.top, box.bottom];
+        }));
+      for (const place of [1, 2]) assert.ok(boxes[place][0] >= boxes[place - 1][1] - 2,
+        `one below another: ${JSON.stringify(boxes)}`);
+    }
+    await stage.shot(page, "tiles");
   },
 
   /** One asset: its picture, zoomed through IIIF; what is known of it; its variants' URLs. */
