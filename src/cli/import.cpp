@@ -125,6 +125,7 @@ Result<void> Import::run(const std::stop_token& stop) {
     std::vector<std::jthread> threads;
     const std::size_t count =
         std::min<std::size_t>(command_.jobs, std::max<std::size_t>(1, items_.size()));
+    threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&] { work(stop); });
   }
   tell(true);
@@ -337,7 +338,7 @@ void Import::print_summary() const {
   for (const ImportFailure& failure : failures_)
     session_.out << "failed: " << shown_text(failure.name) << ": " << to_string(failure.error.code)
                  << ": " << shown_text(failure.error.message) << '\n';
-  const auto line = [&](std::string_view what, std::uint64_t count, std::string more = {}) {
+  const auto line = [&](std::string_view what, std::uint64_t count, const std::string& more = {}) {
     session_.out << std::format("{:<16}{:>6}", what, count) << (more.empty() ? "" : "  ") << more
                  << '\n';
   };
