@@ -237,7 +237,8 @@ def test_keys_are_asked_for_and_no_more_is_offered_than_they_allow(start_server)
     read = make_key(site, ["read"], admin)["key"]
     assert site.get("/").status_code == 200
     assert site.get("/v1/assets", headers=bearer(read)).status_code == 200
-    play(site, "keys", read=read, admin=admin)
+    write = make_key(site, ["write"], admin)["key"]
+    play(site, "keys", read=read, admin=admin, write=write)
 
 
 # ---- a library in use ----------------------------------------------------------------------------

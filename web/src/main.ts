@@ -104,9 +104,11 @@ function drawEmptiness(): void {
 }
 
 function failure(): HTMLElement {
-  const key = library.problem?.status === 401;
+  const { status = 0 } = library.problem ?? {};
+  const key = [401, 403].includes(status);
+  const heading = { 401: "This library is locked", 403: "Your key does not open this library" };
   return el("div", { attrs: { role: "alert" } },
-    el("h1", {}, key ? "This library is locked" : "The library cannot be shown"),
+    el("h1", {}, heading[status as 401] ?? "The library cannot be shown"),
     el("p", {}, library.problem?.message),
     key ? button("Enter a key", () => void askForKey(anew), { class: "primary" }) :
       button("Try again", () => filters.apply(), { class: "primary" }));

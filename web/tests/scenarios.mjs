@@ -220,7 +220,7 @@ export const scenarios = {
   },
 
   /** Where keys are in force: asked for, refused in words, and no more offered than they allow. */
-  async keys(stage, { read, admin }) {
+  async keys(stage, { read, admin, write }) {
     stage.expected = [/status of 40[13]/];
     const page = await stage.open();
     await page.locator("dialog.key").waitFor();
@@ -229,6 +229,11 @@ export const scenarios = {
     await giveKey(page, "cal_wrong");
     await until("the refusal", async () => (await page.locator("dialog.key").count()) &&
       (await text(page, "dialog.key")).includes("does not know this key"));
+    await giveKey(page, write);
+    await page.getByRole("heading", { name: "Your key does not open this library" }).waitFor();
+    assert.match(await text(page, ".emptiness"), /scope read/);
+    await stage.shot(page, "forbidden");
+    await page.getByRole("button", { name: "Enter a key" }).click();
     await giveKey(page, read);
     await page.locator(tile).first().waitFor();
     assert.equal(await page.getByRole("link", { name: "Jobs" }).count(), 0);
