@@ -18,6 +18,22 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
+/// Found once each: for the plain EVP_sha256() OpenSSL 3 looks the implementation up, under a lock
+/// that all threads share, whenever a hash begins.
+const EVP_MD* fetch(const char* name) {
+  const EVP_MD* found = EVP_MD_fetch(nullptr, name, nullptr);
+  require(found != nullptr, "OpenSSL has the hash");
+  return found;
+}
+const EVP_MD* sha256() {
+  static const EVP_MD* const algorithm = fetch("SHA256");
+  return algorithm;
+}
+const EVP_MD* sha512() {
+  static const EVP_MD* const algorithm = fetch("SHA512");
+  return algorithm;
+}
+
 Context new_context(const EVP_MD* algorithm) {
   Context context(EVP_MD_CTX_new());
   require(context && EVP_DigestInit_ex(context.get(), algorithm, nullptr) == 1, "hash begins");
@@ -25,11 +41,11 @@ Context new_context(const EVP_MD* algorithm) {
 }
 
 template <std::size_t size>
-std::array<std::byte, size> finish_and_restart(EVP_MD_CTX* context, const EVP_MD* algorithm) {
+std::array<std::byte, size> finish_and_restart(EVP_MD_CTX* context) {
   std::array<std::byte, size> digest;
   const bool done =
       EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1 &&
-      EVP_DigestInit_ex(context, algorithm, nullptr) == 1;
+      EVP_DigestInit_ex(context, nullptr, nullptr) == 1;
   require(done, "hash ends");
   return digest;
 }
@@ -49,7 +65,7 @@ std::optional<Digest> Digest::from_bytes(ByteSpan bytes) {
 }
 
 struct Sha256::State {
-  Context context = new_context(EVP_sha256());
+  Context context = new_context(sha256());
 };
 Sha256::Sha256() : state_(std::make_unique<State>()) {}
 Sha256::~Sha256() = default;
@@ -61,7 +77,7 @@ void Sha256::update(ByteSpan bytes) {
 }
 
 Digest Sha256::finish() {
-  return {finish_and_restart<32>(state_->context.get(), EVP_sha256())};
+  return {finish_and_restart<32>(state_->context.get())};
 }
 
 Digest Sha256::of(ByteSpan bytes) {
@@ -71,7 +87,7 @@ Digest Sha256::of(ByteSpan bytes) {
 }
 
 struct Sha512::State {
-  Context context = new_context(EVP_sha512());
+  Context context = new_context(sha512());
 };
 Sha512::Sha512() : state_(std::make_unique<State>()) {}
 Sha512::~Sha512() = default;
@@ -83,13 +99,13 @@ void Sha512::update(ByteSpan bytes) {
 }
 
 std::array<std::byte, 64> Sha512::finish() {
-  return finish_and_restart<64>(state_->context.get(), EVP_sha512());
+  return finish_and_restart<64>(state_->context.get());
 }
 
 Digest hmac_sha256(ByteSpan key, ByteSpan message) {
   Digest digest;
   unsigned length = 0;
-  const auto* made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+  const auto* made = HMAC(sha256(), key.data(), static_cast<int>(key.size()),
                           reinterpret_cast<const unsigned char*>(message.data()), message.size(),
                           reinterpret_cast<unsigned char*>(digest.bytes.data()), &length);
   require(made != nullptr && length == digest.bytes.size(), "HMAC is made");
