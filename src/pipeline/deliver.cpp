@@ -129,12 +129,12 @@ Result<Lookup> Deliver::look_up(const AssetId& id, const Recipe& recipe, bool ne
   return found;
 }
 
-/// A picture that was made when there was a model is not shown any more either: its URL says which
-/// picture it is, and nobody could make that one again.
 bool Deliver::has_face_model() const {
   return !renderers_.face_model().empty();
 }
 
+/// A picture that was made when there was a model is not shown any more either: its URL says which
+/// picture it is, and nobody could make that one again.
 Result<void> Deliver::check_faces(const Recipe& recipe) const {
   if (!finds_faces(recipe.gravity) || has_face_model()) return {};
   return fail(
