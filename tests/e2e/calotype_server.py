@@ -15,6 +15,8 @@ from picture_files import decoded
 from server_process import children_of, free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# What is tested; a sanitizer's build is slower, and keeps memory that was freed.
+RELEASE = os.environ.get("CALOTYPE_PRESET", "release") == "release"
 
 
 def find_program():

@@ -17,12 +17,12 @@ import time
 
 import pytest
 import requests
+from calotype_server import RELEASE
 from crash_load import Content, Load, read_back
 from picture_files import decoded, encoded, scene
 from stacks import Audit, Cluster, ClusterPlace, has_cluster
 from all_servers import AllServers
 
-RELEASE = os.environ.get("CALOTYPE_PRESET", "release") == "release"
 KILLS = int(os.environ.get("CALOTYPE_CHAOS_KILLS", "100" if RELEASE else "0"))
 SEED = int(os.environ.get("CALOTYPE_CHAOS_SEED", str(random.SystemRandom().randrange(10**9))))
 SETTINGS = {"lifecycle.grace": "2s", "lifecycle.scrub_interval": "500ms", "log.level": "warn"}

@@ -8,9 +8,9 @@ import threading
 import time
 
 import pytest
+from calotype_server import RELEASE
 from raw_http import RawConnection, ask
 
-RELEASE = os.environ.get("CALOTYPE_PRESET", "release") == "release"
 STACKS = ("embedded", "cluster")
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from calotype_server import find_program, plain_environment
+from calotype_server import RELEASE, find_program, plain_environment
 from picture_files import encoded, scene
 from s3_proxy import Fault, S3Proxy
 
@@ -213,7 +213,8 @@ def test_a_slow_client_holds_the_store_back(server, proxy):
         client.sendall(f"GET /v1/assets/{asset['id']}/original HTTP/1.1\r\nHost: x\r\n"
                        "Connection: close\r\n\r\n".encode())
         time.sleep(4)  # longer than blobs.stall_timeout: a paused transfer does not stall
-        assert server.metric("memory_usage_bytes", process="server") - before < 20_000_000
+        more = server.metric("memory_usage_bytes", process="server") - before
+        assert more < (20_000_000 if RELEASE else 32_000_000)
         received = b""
         while piece := client.recv(1 << 20):
             received += piece
