@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists of numbers in statements: `IN ($1, …)` with as few lengths as possible, since every text of
-// a statement is prepared once and kept.
+// Lists of numbers or ids in statements: `IN ($1, …)` with as few lengths as possible, since every
+// text of a statement is prepared once and kept.
 #pragma once
 
 #include <algorithm>
@@ -18,16 +18,16 @@ inline std::string placeholders(std::size_t first, std::size_t count) {
   return text;
 }
 
-/// Calls `run(numbers)` with batches of 32 or 256 of them, the last filled up by its last one.
-template <class Run>
-Result<void> for_each_batch(std::span<const std::int64_t> numbers, Run run) {
-  while (!numbers.empty()) {
-    const std::size_t size = numbers.size() > 32 ? 256 : 32;
-    const auto batch = numbers.first(std::min(size, numbers.size()));
+/// Calls `run(values)` with batches of 32 or 256 of them, the last filled up by its last one.
+template <class Range, class Run>
+Result<void> for_each_batch(const Range& list, Run run) {
+  for (std::span rest(list); !rest.empty();) {
+    const std::size_t size = rest.size() > 32 ? 256 : 32;
+    const auto batch = rest.first(std::min(size, rest.size()));
     std::vector<Value> values(batch.begin(), batch.end());
     values.resize(size, Value(batch.back()));
     TRY_VOID(run(std::move(values)));
-    numbers = numbers.subspan(batch.size());
+    rest = rest.subspan(batch.size());
   }
   return {};
 }

@@ -31,11 +31,15 @@ struct Found {
   bool has_ended = false;
 };
 
-/// The places of a walk that pass, in the walk's order.
-Result<ListingPlaces> passing_places(Connection& db, const ListingQuery& query,
-                                     const ListingPlaces& walked) {
+std::vector<std::int64_t> asset_nos_of(const ListingPlaces& places) {
   std::vector<std::int64_t> asset_nos;
-  for (const ListingPlace& place : walked) asset_nos.push_back(place.asset_no);
+  for (const ListingPlace& place : places) asset_nos.push_back(place.asset_no);
+  return asset_nos;
+}
+
+/// The places of those that pass, in the listing's order.
+Result<ListingPlaces> passing_places(Connection& db, const ListingQuery& query,
+                                     std::span<const std::int64_t> asset_nos) {
   TRY(ListingPlaces passing, query.passing(db, asset_nos));
   std::ranges::sort(passing, [&](const ListingPlace& a, const ListingPlace& b) {
     return query.comes_behind(b, a);
@@ -55,7 +59,7 @@ Result<void> walk_on(Connection& db, const ListingQuery& query, std::size_t want
     found.has_ended = places.size() < together;
     if (!places.empty()) found.at = places.back();
     if (!query.is_exact()) {
-      TRY(places, passing_places(db, query, places));
+      TRY(places, passing_places(db, query, asset_nos_of(places)));
     }
     places.resize(std::min(places.size(), lacking));
     std::ranges::move(places, std::back_inserter(found.places));
@@ -66,12 +70,9 @@ Result<void> walk_on(Connection& db, const ListingQuery& query, std::size_t want
 /// Adds those of all candidates that pass and were not looked at, which ends the search.
 Result<void> take_candidates(Connection& db, const ListingQuery& query,
                              std::span<const std::int64_t> candidates, Found& found) {
-  TRY(ListingPlaces places, query.passing(db, candidates));
+  TRY(ListingPlaces places, passing_places(db, query, candidates));
   std::erase_if(places,
                 [&](const ListingPlace& place) { return !query.comes_behind(place, found.at); });
-  std::ranges::sort(places, [&](const ListingPlace& a, const ListingPlace& b) {
-    return query.comes_behind(b, a);
-  });
   std::ranges::move(places, std::back_inserter(found.places));
   found.has_ended = true;
   return {};
@@ -96,10 +97,9 @@ Result<Found> find_places(Connection& db, const ListingQuery& query, const Listi
 
 Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingQuery& query,
                                              const ListingPlaces& places) {
-  std::vector<std::int64_t> asset_nos;
+  const std::vector<std::int64_t> asset_nos = asset_nos_of(places);
   std::unordered_map<std::int64_t, ListedAsset> loaded;
   std::unordered_map<std::string, std::vector<UploadRow>> uploads;
-  for (const ListingPlace& place : places) asset_nos.push_back(place.asset_no);
   TRY_VOID(for_each_batch(asset_nos, [&](const std::vector<Value>& batch) -> Result<void> {
     const std::string list = placeholders(1, batch.size());
     TRY(auto assets, query_all(db,
@@ -131,12 +131,17 @@ Result<std::vector<ListedAsset>> load_listed(Connection& db, const ListingQuery&
 }
 
 Result<std::vector<std::int64_t>> numbers_of(Connection& db, std::span<const AssetId> ids) {
+  std::vector<std::string> texts;
+  for (const AssetId& id : ids) texts.emplace_back(id.text());
   std::vector<std::int64_t> numbers;
-  for (const AssetId& id : ids) {
-    TRY(const auto number,
-        query_one(db, "SELECT asset_no FROM asset WHERE id = $1", {id.text()}, read_integer));
-    if (number) numbers.push_back(*number);
-  }
+  TRY_VOID(for_each_batch(texts, [&](const std::vector<Value>& batch) -> Result<void> {
+    TRY(const auto found, query_all(db,
+                                    std::format("SELECT asset_no FROM asset WHERE id IN ({})",
+                                                placeholders(1, batch.size())),
+                                    Values(batch), read_integer));
+    numbers.insert(numbers.end(), found.begin(), found.end());
+    return {};
+  }));
   return numbers;
 }
 
@@ -180,9 +185,7 @@ Result<std::vector<ListedAsset>> SqlCatalog::pick(const AssetQuery& asked,
   if (query.finds_nothing()) return std::vector<ListedAsset>{};
   return read([&](Connection& db) -> Result<std::vector<ListedAsset>> {
     TRY(const auto numbers, numbers_of(db, ids));
-    ListingPlaces walked;
-    for (const std::int64_t number : numbers) walked.push_back({.number = 0, .asset_no = number});
-    TRY(const ListingPlaces places, passing_places(db, query, walked));
+    TRY(const ListingPlaces places, passing_places(db, query, numbers));
     return load_listed(db, query, places);
   });
 }
