@@ -345,7 +345,7 @@ TEST_P(LibraryTest, PagesAreThoseOfThePlainModelWhileAssetsComeIn) {
     if (pick(3) == 0) query.tag = std::format("t{}", pick(5));
     if (pick(3) == 0) query.collection = std::format("c{}", pick(4));
     if (pick(4) == 0) query.type = pick(2) == 0 ? "image/png" : "image/jpeg";
-    if (pick(5) == 0) query.name = std::string(1, "abc"[pick(3)]) + std::to_string(pick(10));
+    if (pick(5) == 0) query.name = std::string(1, "abc"[pick(3)]) + std::to_string(pick(100));
     if (pick(5) == 0)
       query.states = {pick(2) == 0 ? AssetState::ingested : AssetState::metadata_ready};
     if (pick(4) == 0) query.bytes = {.from = pick(40)};

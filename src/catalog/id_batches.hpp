@@ -18,11 +18,11 @@ inline std::string placeholders(std::size_t first, std::size_t count) {
   return text;
 }
 
-/// Calls `run(values)` with batches of 32 or 256 of them, the last filled up by its last one.
+/// Calls `run(values)` with batches of 32, 128 or 256 of them, the last filled up by its last one.
 template <class Range, class Run>
 Result<void> for_each_batch(const Range& list, Run run) {
   for (std::span rest(list); !rest.empty();) {
-    const std::size_t size = rest.size() > 32 ? 256 : 32;
+    const std::size_t size = rest.size() > 128 ? 256 : rest.size() > 32 ? 128 : 32;
     const auto batch = rest.first(std::min(size, rest.size()));
     std::vector<Value> values(batch.begin(), batch.end());
     values.resize(size, Value(batch.back()));

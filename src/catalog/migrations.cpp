@@ -330,6 +330,18 @@ ALTER TABLE upload ADD COLUMN turn {integer};
 CREATE INDEX upload_turn ON upload (turn, asset_no) WHERE turn IS NOT NULL;
 )sql";
 
+constexpr std::string_view listing_source_schema = R"sql(
+-- What is found by a size or a date is put in the order of creation without a look at its row.
+DROP INDEX listing_taken;
+DROP INDEX listing_bytes;
+DROP INDEX listing_width;
+DROP INDEX listing_height;
+CREATE INDEX listing_taken ON listing (taken_at, asset_no, created_at);
+CREATE INDEX listing_bytes ON listing (bytes, asset_no, created_at);
+CREATE INDEX listing_width ON listing (width, asset_no, created_at) WHERE width > 0;
+CREATE INDEX listing_height ON listing (height, asset_no, created_at) WHERE height > 0;
+)sql";
+
 constexpr std::array migrations = {
     Migration{"assets, variants, jobs, garbage, keys", first_schema},
     Migration{"a mark on what is being filled", filling_schema},
@@ -342,6 +354,7 @@ constexpr std::array migrations = {
     Migration{"uploads that come in parts", resumable_schema},
     Migration{"fingerprints, likenesses, merges", likeness_schema},
     Migration{"further uploads in the order of events", further_uploads_schema},
+    Migration{"listings' indexes with the time of creation", listing_source_schema},
 };
 
 constexpr std::string_view ledger = R"sql(

@@ -119,8 +119,10 @@ Result<void> PgConnection::check_server() {
     return fail(ErrorCode::bad_config,
                 std::format("PostgreSQL at {} is version {}; the catalog needs {} or newer.",
                             peer_.host, version / 10'000, server_version_min / 10'000));
+  // No statement here runs long enough for compiling it to pay.
   TRY(const auto encoding,
-      query_one(*this, "SELECT current_setting('server_encoding')", {}, read_text));
+      query_one(*this, "SELECT current_setting('server_encoding'), set_config('jit', 'off', false)",
+                {}, read_text));
   if (encoding != "UTF8")
     return fail(ErrorCode::bad_config,
                 std::format("The database “{}” at {} stores text as {}; the catalog needs UTF8. "

@@ -3,8 +3,10 @@
 // need inside a transaction stands in sql_steps.hpp.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <shared_mutex>
 
@@ -238,6 +240,8 @@ class SqlCatalog final : public Catalog,
   using AssetStep = std::function<Result<void>(Transaction&, const AssetId&)>;
   Result<Outcomes> change_each(std::span<const AssetId> ids, const AssetStep& step);
 
+  Result<LibrarySummary> count_labels();
+
   void wake(Lane lane);
   void tell(const CatalogChange& change);
   void take_word(std::optional<std::string_view> word);
@@ -249,6 +253,9 @@ class SqlCatalog final : public Catalog,
   std::shared_mutex listeners_mutex_;  // shared while a callback runs
   std::function<void(Lane)> wake_;
   std::function<void(const CatalogChange&)> hear_;
+  std::mutex summary_mutex_;  // held while labels are counted
+  LibrarySummary summary_;
+  std::chrono::steady_clock::time_point summary_good_until_{};
 };
 
 }  // namespace calotype

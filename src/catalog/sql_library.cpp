@@ -16,18 +16,24 @@
 namespace calotype {
 namespace {
 
-constexpr std::size_t walked_at_once = 512;
 constexpr std::size_t names_max = 10'000;
+constexpr std::uint64_t many_labels = 100'000;
+constexpr int summary_rest = 20;  // times as long as it took
+constexpr std::size_t walked_at_once_min = 64;
+constexpr std::size_t walked_at_once_max = 1'024;
 
 struct Effort {
-  std::size_t candidates;  // all that pass a filter, if they are no more than that
-  std::size_t walked;      // places along the order
+  std::size_t taken;   // all that pass a filter, if they are no more than that
+  std::size_t walked;  // places along the order
 };
-constexpr std::array efforts = {Effort{128, 1'024}, Effort{2'048, 8'192}, Effort{16'384, 32'768}};
+/// The first is a walk that goes on, past its beginning, as long as it looks as if it will do.
+constexpr std::size_t walked_in_any_case = 384;
+constexpr std::array efforts = {Effort{0, 1'024}, Effort{1'024, 8'192}, Effort{16'384, 32'768}};
 
 struct Found {
   ListingPlaces places;
   ListingPlace at;  // everything up to here was looked at
+  std::size_t walked = 0;
   bool has_ended = false;
 };
 
@@ -37,44 +43,33 @@ std::vector<std::int64_t> asset_nos_of(const ListingPlaces& places) {
   return asset_nos;
 }
 
-/// The places of those that pass, in the listing's order.
-Result<ListingPlaces> passing_places(Connection& db, const ListingQuery& query,
-                                     std::span<const std::int64_t> asset_nos) {
-  TRY(ListingPlaces passing, query.passing(db, asset_nos));
-  std::ranges::sort(passing, [&](const ListingPlace& a, const ListingPlace& b) {
-    return query.comes_behind(b, a);
-  });
-  return passing;
+/// How many places more should hold what is lacking, if they are as those that were walked.
+std::size_t expected_length(const Found& found, std::size_t wanted) {
+  const std::size_t lacking = wanted - found.places.size();
+  const std::size_t length = lacking * (found.walked + 1) / (found.places.size() + 1);
+  return length + length / 8;
 }
 
-/// Until `wanted` are found, `most` were looked at, or the order ends.
+/// Until `wanted` are found, as many were looked at as the effort is for, or the order ends.
 Result<void> walk_on(Connection& db, const ListingQuery& query, std::size_t wanted,
-                     std::size_t most, Found& found) {
-  for (std::size_t walked = 0; walked < most && !found.has_ended;) {
-    const std::size_t lacking = wanted - found.places.size();
-    if (lacking == 0) return {};
-    const std::size_t together = query.is_exact() ? lacking : walked_at_once;
-    TRY(ListingPlaces places, query.walk(db, found.at, together));
-    walked += places.size();
-    found.has_ended = places.size() < together;
-    if (!places.empty()) found.at = places.back();
+                     const Effort& effort, Found& found) {
+  while (found.walked < effort.walked && !found.has_ended && found.places.size() < wanted) {
+    std::size_t length = wanted - found.places.size();
     if (!query.is_exact()) {
-      TRY(places, passing_places(db, query, asset_nos_of(places)));
+      length = expected_length(found, wanted);
+      if (effort.taken == 0 && found.walked >= walked_in_any_case &&
+          found.walked + length > effort.walked)
+        return {};
+      // Not many more than before: what was walked may not be like what follows.
+      length = std::clamp(length, walked_at_once_min,
+                          std::clamp(2 * found.walked, 2 * walked_at_once_min, walked_at_once_max));
     }
-    places.resize(std::min(places.size(), lacking));
-    std::ranges::move(places, std::back_inserter(found.places));
+    TRY(WalkedPart part, query.walk(db, found.at, length));
+    found.walked += part.length;
+    found.at = part.end;
+    found.has_ended = part.has_ended;
+    std::ranges::move(part.passing, std::back_inserter(found.places));
   }
-  return {};
-}
-
-/// Adds those of all candidates that pass and were not looked at, which ends the search.
-Result<void> take_candidates(Connection& db, const ListingQuery& query,
-                             std::span<const std::int64_t> candidates, Found& found) {
-  TRY(ListingPlaces places, passing_places(db, query, candidates));
-  std::erase_if(places,
-                [&](const ListingPlace& place) { return !query.comes_behind(place, found.at); });
-  std::ranges::move(places, std::back_inserter(found.places));
-  found.has_ended = true;
   return {};
 }
 
@@ -82,15 +77,19 @@ Result<Found> find_places(Connection& db, const ListingQuery& query, const Listi
                           std::size_t wanted) {
   Found found{.places = {}, .at = at};
   for (const Effort& effort : efforts) {
-    if (!query.is_exact()) {
-      TRY(const auto candidates, query.candidates(db, effort.candidates));
-      if (candidates) {
-        TRY_VOID(take_candidates(db, query, *candidates, found));
+    if (effort.taken > 0 && !query.is_exact()) {
+      TRY(auto taken, query.take(db, effort.taken));
+      if (taken) {
+        std::erase_if(*taken, [&](const ListingPlace& place) {
+          return !query.comes_behind(place, found.at);
+        });
+        std::ranges::move(*taken, std::back_inserter(found.places));
+        found.has_ended = true;
         return found;
       }
     }
-    TRY_VOID(walk_on(db, query, wanted, effort.walked, found));
-    if (found.has_ended || found.places.size() == wanted) return found;
+    TRY_VOID(walk_on(db, query, wanted, effort, found));
+    if (found.has_ended || found.places.size() >= wanted) return found;
   }
   return found;
 }
@@ -161,10 +160,12 @@ Result<std::vector<NameCount>> count_names(Connection& db, std::string_view kind
 
 Result<Page<ListedAsset>> SqlCatalog::list(const AssetQuery& asked, std::string_view cursor,
                                            std::size_t limit) {
-  TRY(const ListingQuery query, ListingQuery::make(asked));
-  TRY(const ListingPlace at, query.parse_cursor(cursor));
-  if (query.finds_nothing()) return Page<ListedAsset>{};
+  TRY(const ListingQuery made, ListingQuery::make(asked));
+  TRY(const ListingPlace at, made.parse_cursor(cursor));
   return read_lagging([&](Connection& db) -> Result<Page<ListedAsset>> {
+    ListingQuery query = made;
+    if (!query.finds_nothing()) TRY_VOID(query.choose_walk(db));
+    if (query.finds_nothing()) return Page<ListedAsset>{};
     TRY(Found found, find_places(db, query, at, limit + 1));
     Page<ListedAsset> page;
     if (found.places.size() > limit) {
@@ -185,12 +186,28 @@ Result<std::vector<ListedAsset>> SqlCatalog::pick(const AssetQuery& asked,
   if (query.finds_nothing()) return std::vector<ListedAsset>{};
   return read([&](Connection& db) -> Result<std::vector<ListedAsset>> {
     TRY(const auto numbers, numbers_of(db, ids));
-    TRY(const ListingPlaces places, passing_places(db, query, numbers));
+    TRY(const ListingPlaces places, query.passing(db, numbers));
     return load_listed(db, query, places);
   });
 }
 
+/// Who asks while labels are counted waits for the same answer.
 Result<LibrarySummary> SqlCatalog::summarize() {
+  using Steady = std::chrono::steady_clock;
+  const std::scoped_lock lock(summary_mutex_);
+  const auto begun = Steady::now();
+  if (begun < summary_good_until_) return summary_;
+  TRY(summary_, count_labels());
+  std::uint64_t labels = 0;
+  for (const auto* list :
+       {&summary_.collections, &summary_.tags, &summary_.cameras, &summary_.types})
+    for (const NameCount& each : *list) labels += each.count;
+  const auto now = Steady::now();
+  summary_good_until_ = labels < many_labels ? begun : now + summary_rest * (now - begun);
+  return summary_;
+}
+
+Result<LibrarySummary> SqlCatalog::count_labels() {
   return read_lagging([](Connection& db) -> Result<LibrarySummary> {
     LibrarySummary summary;
     TRY(summary.collections, count_names(db, label_kind::collection));

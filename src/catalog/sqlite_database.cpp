@@ -9,7 +9,7 @@ namespace calotype {
 namespace {
 
 constexpr std::size_t batch_max = 256;
-constexpr std::int64_t reader_mmap_bytes = std::int64_t{1} << 30;
+constexpr std::int64_t reader_mmap_bytes = 0x7fff0000;  // SQLite as it is built maps no more
 /// A tail as short as this is copied between two transactions in about a millisecond.
 constexpr int tail_pages_max = 256;
 constexpr int checkpoint_passes_max = 4;
