@@ -298,9 +298,8 @@ Result<WalkedPart> ListingQuery::walk_one(Connection& db, const ListingPlace& at
     values[2] = down ? Value("") : Value(last_text());
   else
     values[2] = down ? range->from : range->to;
-  const bool all_pass = is_exact();
   std::string passes = "1";
-  if (!all_pass) {
+  if (!is_exact()) {
     passes = std::format("CASE WHEN {} THEN 1 ELSE 0 END", filters_sql(along, values.size() + 1));
     std::ranges::move(values_without(kept_by_walk_), std::back_inserter(values));
   }
