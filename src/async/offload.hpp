@@ -42,7 +42,7 @@ template <class R>
 class Offloaded {
  public:
   template <class Work>
-  Offloaded(IoExecutor executor, WorkerPool& pool, Work work)
+  Offloaded(const IoExecutor& executor, WorkerPool& pool, Work work)
       : landing_(std::make_shared<Landing<R>>()) {
     auto posted = pool.post([landing = landing_, guard = asio::make_work_guard(executor),
                              work = std::move(work)](std::stop_token) mutable {
@@ -62,7 +62,7 @@ class Offloaded {
 
 template <class Work>
 Task<std::invoke_result_t<Work&>> offload(IoExecutor executor, WorkerPool& pool, Work work) {
-  Offloaded<std::invoke_result_t<Work&>> offloaded(std::move(executor), pool, std::move(work));
+  Offloaded<std::invoke_result_t<Work&>> offloaded(executor, pool, std::move(work));
   co_return co_await offloaded.get();
 }
 

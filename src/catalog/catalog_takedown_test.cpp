@@ -5,6 +5,7 @@
 
 #include "catalog/catalog_fixture.hpp"
 #include "catalog/library_catalog.hpp"
+#include "catalog/near_duplicate_catalog.hpp"
 
 namespace calotype {
 namespace {
@@ -90,6 +91,22 @@ TEST_P(TakedownTest, SeveralGoTogether) {
       library().take_down({.assets = {id_of("a"), id_of("b")}, .reason = "both", .by = ""}, 0ms));
   expect_barred("a");
   expect_barred("b");
+}
+
+TEST_P(TakedownTest, WhatWasMergedIntoItGoesWithIt) {
+  for (const char* content : {"a", "b", "c", "other"}) {
+    record(content);
+    inspect(content);
+  }
+  auto& near = catalog_->near_duplicates();
+  ASSERT_TRUE(near.merge_assets(id_of("a"), id_of("b"), 0ms));
+  ASSERT_TRUE(near.merge_assets(id_of("b"), id_of("c"), 0ms));
+  ASSERT_TRUE(near.merge_assets(id_of("other"), id_of("c"), 0ms));
+  record("other");  // here again by itself
+  EXPECT_EQ(take_down("c").assets.size(), 3U);
+  for (const char* content : {"a", "b", "c"}) expect_barred(content);
+  EXPECT_EQ(state_of("other"), AssetState::ingested);
+  EXPECT_FALSE(near.merged_into(id_of("a")).value());
 }
 
 TEST_P(TakedownTest, AreListedNewestFirstByPages) {

@@ -111,9 +111,10 @@ class LibraryCatalog {
   /// bad_request where an upload would have more than `tags_max` tags.
   virtual Result<Outcomes> retag(std::span<const AssetId> ids, const Retagging& change) = 0;
 
-  /// Deletes the assets (where they are not deleted) and bars their bytes: from the commit on every
-  /// record of an upload of them is asset_barred, whatever was under way. asset_not_found where one
-  /// was never here; then nothing has happened. Durable, as is lift.
+  /// Deletes the assets, and what was merged into them (where they are not deleted), and bars their
+  /// bytes: from the commit on every record of an upload of them is asset_barred, whatever was
+  /// under way. asset_not_found where one was never here; then nothing has happened. Durable, as is
+  /// lift.
   virtual Result<TakedownRow> take_down(const NewTakedown& order,
                                         std::chrono::milliseconds purge_after) = 0;
   virtual Result<std::optional<TakedownRow>> find_takedown(std::string_view id) = 0;

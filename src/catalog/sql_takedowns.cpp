@@ -35,6 +35,18 @@ Result<TakenAsset> take_asset(Transaction& tx, const AssetId& id,
   return TakenAsset{.id = id, .digest = head->digest, .variants = std::move(variants)};
 }
 
+/// Their bytes are of the same picture, and their URLs have led to it.
+Result<std::vector<AssetId>> merged_into_it(Connection& db, const AssetId& id) {
+  return query_all(db,
+                   "SELECT a.id FROM asset b JOIN merged m ON m.into_no = b.asset_no "
+                   "JOIN asset a ON a.asset_no = m.from_no WHERE b.id = $1 ORDER BY a.id",
+                   {id.text()}, [](const Row& row) -> Result<AssetId> {
+                     const auto from = AssetId::parse(row.text(0));
+                     if (!from) return bad_row("an asset's id");
+                     return *from;
+                   });
+}
+
 std::string variants_column(const TakenAsset& taken) {
   std::vector<std::string> names;
   for (const VariantKey& key : taken.variants) names.push_back(name_of(key));
@@ -87,8 +99,6 @@ std::unexpected<Error> is_kept_out() {
 
 Result<TakedownRow> SqlCatalog::take_down(const NewTakedown& order,
                                           std::chrono::milliseconds purge_after) {
-  std::vector<AssetId> ids = order.assets;
-  std::ranges::sort(ids);
   return write(Durability::durable, [&](Transaction& tx) -> Result<TakedownRow> {
     TakedownRow takedown{.id = new_id(tx.now),
                          .reason = order.reason,
@@ -98,8 +108,14 @@ Result<TakedownRow> SqlCatalog::take_down(const NewTakedown& order,
     TRY_VOID(tx.db.execute(
         "INSERT INTO takedown (id, reason, taken_by, created_at) VALUES ($1, $2, $3, $4)",
         {takedown.id, takedown.reason, takedown.by, takedown.created_at}));
-    for (const AssetId& id : ids) {
+    std::vector<AssetId> ids = order.assets;
+    std::ranges::sort(ids);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const AssetId id = ids[i];
       TRY(TakenAsset taken, take_asset(tx, id, purge_after));
+      TRY(const auto merged, merged_into_it(tx.db, id));  // which it holds still by now
+      std::ranges::copy_if(merged, std::back_inserter(ids),
+                           [&](const AssetId& from) { return !std::ranges::contains(ids, from); });
       TRY_VOID(tx.db.execute(
           "INSERT INTO takedown_asset (takedown_id, asset_id, digest, variants) "
           "VALUES ($1, $2, $3, $4)",

@@ -375,7 +375,7 @@ Result<void> run(const ImportCommand& command, Session& session) {
   const std::string path = command.journal.empty()
                                ? ImportJournal::default_path(source->id(), session.http.server())
                                : command.journal;
-  TRY(const auto journal, ImportJournal::open(path));
+  TRY(const auto journal, ImportJournal::open(path, source->id()));
   // Whether there is a server at all is known before a million files are looked at.
   TRY_VOID(ask(session, {.target = "/v1/assets?limit=1"}));
   TRY(auto listing, source->list(command.all, interrupt.token()));

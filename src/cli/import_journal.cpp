@@ -18,6 +18,7 @@ namespace calotype {
 namespace {
 
 constexpr std::string_view first_line = "calotype-import 1\n";
+constexpr std::string_view source_word = "source ";
 
 std::string state_folder() {
   if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
@@ -73,7 +74,8 @@ std::string ImportJournal::default_path(const std::string& source, const std::st
   return state_folder() + "/calotype/import/" + name;
 }
 
-Result<std::unique_ptr<ImportJournal>> ImportJournal::open(const std::string& path) {
+Result<std::unique_ptr<ImportJournal>> ImportJournal::open(const std::string& path,
+                                                           const std::string& source) {
   std::error_code error;
   if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, error);
@@ -85,19 +87,28 @@ Result<std::unique_ptr<ImportJournal>> ImportJournal::open(const std::string& pa
                 "Another import of the same source is running; its journal is " + path + ".");
   TRY(const std::string text, read_all(file.get()));
   std::unique_ptr<ImportJournal> journal(new ImportJournal(std::move(file)));
-  if (text.empty() && !write_all(journal->file_.get(), as_bytes(first_line)))
-    return fail_errno(ErrorCode::bad_config, "The journal cannot be written.", errno);
   if (!text.empty() && !text.starts_with(first_line))
     return fail(ErrorCode::bad_config, path + " is no journal of an import.");
-  std::string_view rest = text;
-  for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {
-    journal->take(rest.substr(0, end));
-    rest.remove_prefix(end + 1);
-  }
+  const std::string source_line = std::string(source_word) + escape_segment(source);
+  journal->take_all(text, source_line);
   // What was cut off must not be the beginning of the next line.
-  if (!rest.empty() && !write_all(journal->file_.get(), as_bytes("\n")))
+  std::string begin(text.empty() ? first_line : text.ends_with('\n') ? "" : "\n");
+  begin += source_line + '\n';
+  if (!write_all(journal->file_.get(), as_bytes(begin)))
     return fail_errno(ErrorCode::bad_config, "The journal cannot be written.", errno);
   return journal;
+}
+
+void ImportJournal::take_all(std::string_view lines, std::string_view source_line) {
+  bool is_of_source = true;
+  for (auto end = lines.find('\n'); end != lines.npos; end = lines.find('\n')) {
+    const std::string_view line = lines.substr(0, end);
+    if (line.starts_with(source_word))
+      is_of_source = line == source_line;
+    else if (is_of_source)
+      take(line);
+    lines.remove_prefix(end + 1);
+  }
 }
 
 void ImportJournal::take(std::string_view line) {

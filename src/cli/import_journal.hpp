@@ -3,12 +3,13 @@
 // file for each pair of a source and a server, appended to line by line as the server acknowledges.
 //
 //   calotype-import 1
+//   source folder:/home/ann/Pictures
 //   204800 1764057628123456789 9f86d081…b0f00a08 2026/summer/a%20b.jpg
 //
 // A line is a file's size, its stamp (the time of its last change in nanoseconds, or S3's ETag),
-// the SHA-256 of its bytes, and its name, percent-encoded. A line that was cut off is passed over,
-// and of two for one name the later counts. That the server still has the bytes is asked of the
-// server.
+// the SHA-256 of its bytes, and its name from its source on, percent-encoded. A line that was cut
+// off is passed over, and of two for one name the later counts. That the server still has the bytes
+// is asked of the server.
 #pragma once
 
 #include <memory>
@@ -27,9 +28,10 @@ class ImportJournal {
  public:
   /// $XDG_STATE_HOME/calotype/import/{hash of source and server}, else in ~/.local/state.
   static std::string default_path(const std::string& source, const std::string& server);
-  /// bad_config where the file cannot be made, or is something else's. Another import that has it
-  /// open is waited for by nobody: bad_config too.
-  static Result<std::unique_ptr<ImportJournal>> open(const std::string& path);
+  /// With what stands there of the source. bad_config where the file cannot be made, or is
+  /// something else's. Another import that has it open is waited for by nobody: bad_config too.
+  static Result<std::unique_ptr<ImportJournal>> open(const std::string& path,
+                                                     const std::string& source);
 
   /// There was an earlier run. Killed, it may have brought in some files more than stand here.
   bool is_resumed() const { return !entries_.empty(); }
@@ -47,6 +49,7 @@ class ImportJournal {
     Digest digest;
   };
   explicit ImportJournal(UniqueFd file) : file_(std::move(file)) {}
+  void take_all(std::string_view lines, std::string_view source_line);
   void take(std::string_view line);
 
   const UniqueFd file_;

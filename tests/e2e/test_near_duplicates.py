@@ -3,6 +3,7 @@
 with what they cost, and merged into one another when somebody says so, references following."""
 
 import concurrent.futures
+import fnmatch
 import io
 import sqlite3
 
@@ -220,6 +221,24 @@ def test_what_was_merged_and_is_taken_down_leads_nowhere(site):
     for _ in range(2):  # whichever server is asked
         site.problem(site.get(target, allow_redirects=False), 404, "ASSET_NOT_FOUND")
     assert site.get(f"/i/{kept['id']}?w=80").status_code == 200
+
+
+def test_what_was_merged_into_it_is_taken_down_with_it(site):
+    picture = detailed(24)
+    contents = [EDITS[name](picture) for name in ("half", "png")]
+    gone, kept = (site.put_inspected(content) for content in contents)
+    order = {"from": gone["id"], "into": kept["id"]}
+    assert site.post("/v1/duplicates/merge", json=order).status_code == 200
+    target = f"/i/{gone['id']}?w=80"
+    assert site.get(target).status_code == 200
+    taken = site.command_json("takedown", kept["id"], "--reason", "both")
+    assert set(taken["assets"]) == {gone["id"], kept["id"]} == set(taken["cache_tags"])
+    for pattern in (target, f"/i/{kept['id']}?w=80"):
+        assert any(fnmatch.fnmatchcase(pattern, each) for each in taken["patterns"])
+    for content in contents:
+        site.problem(site.post("/v1/assets", data=content), 451, "ASSET_BARRED")
+    for _ in range(2):  # whichever server is asked
+        site.problem(site.get(target, allow_redirects=False), 404, "ASSET_NOT_FOUND")
 
 
 def test_bad_questions_are_refused(site):
