@@ -9,6 +9,9 @@
 # own paths. No process stands between, so signals, terminals and exit statuses are the program's.
 set -euo pipefail
 
+# Where pivot_root, chroot and others are, which a user's shell on Debian does not look into.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # --- making it -
 
 host_id() {

@@ -57,6 +57,7 @@ constexpr Route table[] = {
      .handle = change_many,
      .deletes = true},
     {get, "/v1/library", Access::read, "library", show_library},
+    {get, "/v1/sign", Access::read, "sign", sign_url},
     {post, "/v1/takedowns", Access::admin, "take_down", take_down},
     {get, "/v1/takedowns", Access::admin, "takedowns", list_takedowns},
     {get, "/v1/takedowns/{id}", Access::admin, "takedown", show_takedown},

@@ -62,6 +62,8 @@ Answer retry_asset(const Site& site, const Exchange& exchange);
 // library_routes.cpp
 Answer show_library(const Site& site, const Exchange& exchange);
 Answer change_many(const Site& site, const Exchange& exchange);
+// sign_routes.cpp
+Answer sign_url(const Site& site, const Exchange& exchange);
 // takedown_routes.cpp
 Answer take_down(const Site& site, const Exchange& exchange);
 Answer list_takedowns(const Site& site, const Exchange& exchange);

@@ -144,6 +144,40 @@ def test_pictures_need_a_signature_where_that_is_required(start_server):
     assert site.get(said).status_code == 200
 
 
+def test_whoever_may_read_gets_pictures_urls_signed(start_server):
+    site = start_server({"delivery.require_signature": "true", "delivery.signing_key": KEY,
+                         "imgproxy.key": "00ff" * 8, "imgproxy.salt": "aa" * 8})
+    asset = site.put_inspected(encoded(scene(200, 150), "jpeg"))["id"]
+    reader = bearer(make_key(site, ["read"], make_key(site, ["admin"])["key"])["key"])
+
+    def sign(target, headers=reader):
+        return site.get("/v1/sign", params={"target": target}, headers=headers)
+
+    for target in (f"/v/{asset}/w=40.webp", f"/v/{asset}/thumb.webp", f"/i/{asset}?w=50&txt=",
+                   f"/asset/{asset}/variant/thumb", f"/iiif/3/{asset}/full/60,/0/default.jpg",
+                   f"/cloudinary/image/upload/w_50/{asset}.png",
+                   f"/imgproxy/unsafe/w:40/plain/{asset}@png", f"/iiif/3/{asset}/info.json"):
+        site.problem(site.get(target), 403, "BAD_SIGNATURE")
+        url = sign(target).json()["url"]
+        answer = site.get(url)
+        assert answer.status_code in (200, 400), f"{url}: {answer.text}"  # txt is not for us
+        assert sign(url).json()["url"] == url
+    assert sign(f"/i/{asset}?w=50").json()["url"] == signed(f"/i/{asset}?w=50")
+    base = sign(f"/iiif/3/{asset}").json()["url"]
+    assert site.get(base + "/full/60,/0/default.jpg").status_code == 200
+    for bad in ("", "/v1/assets", f"https://x.example/v/{asset}/thumb.webp", f"v/{asset}/a.webp",
+                f"/v/{asset}/a b.webp", f"/v/{asset}/ü.webp", f"/i/{asset}?w=1#x", "/v/"):
+        site.problem(sign(bad), 400, "BAD_REQUEST")
+    site.problem(site.get("/v1/sign", headers=reader), 400, "BAD_REQUEST")
+    site.problem(sign(f"/i/{asset}?w=50", None), 401, "UNAUTHORIZED")
+
+
+def test_a_url_that_needs_no_signature_gets_none(site):
+    asset = site.put_inspected(encoded(scene(93, 70), "png"))["id"]
+    target = f"/i/{asset}?w=50"
+    assert site.get("/v1/sign", params={"target": target}).json() == {"url": target}
+
+
 def test_without_keys_a_page_of_another_origin_changes_nothing(start_server):
     """Whoever runs Calotype on a laptop also visits pages there, and those can reach loopback."""
     site = start_server({"http.cors_origins": "https://app.example"})

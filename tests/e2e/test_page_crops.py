@@ -22,6 +22,12 @@ def test_the_recipe_editors_crop_follows_the_focal_point(start_server):
     play(site, "focalInEditor", id=asset)
 
 
+def test_previews_are_signed_where_that_is_required(start_server):
+    site = start_server({"delivery.require_signature": "true", "delivery.signing_key": "secret"})
+    play(site, "focal", id=site.put_inspected(encoded(scene(900, 500), "jpeg"))["id"])
+    play(site, "focalInEditor", id=site.put_inspected(encoded(scene(900, 300), "jpeg"))["id"])
+
+
 def test_a_key_that_may_not_is_told_so(start_server):
     site = start_server()
     asset = site.put_inspected(encoded(scene(900, 500), "jpeg"))["id"]

@@ -90,6 +90,13 @@ export async function call<T>(method: string, path: string, options: CallOptions
   return (text ? JSON.parse(text) : {}) as T;
 }
 
+/** A picture's address, with the signature that this server may want. */
+export async function signed(path: string, signal?: AbortSignal): Promise<string> {
+  const { url } = await call<{ url: string }>("GET", "/v1/sign",
+    { query: { target: path }, signal });
+  return url;
+}
+
 interface Contract {
   paths: Record<string, Record<string, { parameters?: ({ name?: string; $ref?: string })[] }>>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One asset: its picture (zoomed deeply through IIIF where a picture can be made), and beside it
 // everything that is known of it, in sections that are loaded when they are opened.
-import { apiKey, call, has, Problem, problemOf, request, target } from "./api";
+import { apiKey, call, has, Problem, problemOf, request, signed, target } from "./api";
 import { append, button, copyable, el, iconButton, icons, replace, toast } from "./dom";
 import { confirmed, openDialog, type Opened } from "./dialog";
 import { openFocalPoint, pointText } from "./focal_view";
@@ -121,11 +121,12 @@ class AssetView {
     this.stage.style.backgroundImage = soft ? `url("${soft}")` : "";
     const still = this.still(asset);
     replace(this.stage, still);
-    const info = `/iiif/3/${encodeURIComponent(asset.id)}/info.json`;
-    const answer = await request("GET", info).catch(() => null);
+    const base = await signed(`/iiif/3/${encodeURIComponent(asset.id)}`).catch(() => null);
+    if (base === null) return;
+    const answer = await request("GET", `${base}/info.json`).catch(() => null);
     if (!answer?.ok || this.over) return;
     // By the address that the page came from, whatever public address the server gives its pictures.
-    const source = { ...await answer.json() as object, id: info.replace("/info.json", "") };
+    const source = { ...await answer.json() as object, id: base };
     await this.zoom(source, still, entry.name);
   }
 
@@ -137,7 +138,7 @@ class AssetView {
     return image;
   }
 
-  /** Where a variant's URL is refused (signatures in force): the original, fetched with the key. */
+  /** Where the variant cannot be had: the original, fetched with the key. */
   private async rescue(asset: AssetJson, image: HTMLImageElement): Promise<void> {
     const answer = await request("GET", `/v1/assets/${encodeURIComponent(asset.id)}/original`)
       .catch(() => null);

@@ -2,7 +2,7 @@
 // The point of a picture that every crop keeps: set by a click on the picture, or by arrow keys from
 // where it is, and kept at once. Beside it what three crops make of it, by the server, each by the
 // recipe that names the point, which is the very picture that a crop is when the point is kept.
-import { call, problemOf, request } from "./api";
+import { call, problemOf, request, signed } from "./api";
 import { append, button, el, replace } from "./dom";
 import { openDialog } from "./dialog";
 import { type AssetJson, entryOf } from "./model";
@@ -203,7 +203,7 @@ class FocalPoint {
     const figures = await Promise.all(crops.map(async ([name, w, h]) => {
       const path = `/v/${this.asset.id}/w=${w},h=${h},fit=cover,g=${keep}.webp`;
       try {
-        const answer = await fetch(path, { signal });
+        const answer = await fetch(await signed(path, signal), { signal });
         if (!answer.ok) throw await problemOf(answer);
         const url = URL.createObjectURL(await answer.blob());
         this.shown.push(url);

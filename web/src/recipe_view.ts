@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recipe editor: what a variant is made of, with the picture it makes beside it and its URL
 // below. The URL shown is the one to use: the server sends it on to the current version.
-import { problemOf } from "./api";
+import { problemOf, signed } from "./api";
 import { append, button, copyable, el, replace } from "./dom";
 import { openDialog } from "./dialog";
 import { openFocalPoint } from "./focal_view";
@@ -150,10 +150,11 @@ class Editor {
     this.turn = new AbortController();
     const { signal } = this.turn;
     const path = recipePath(this.asset.id, this.recipe, this.format);
-    replace(this.address, copyable(new URL(path, location.origin).href, "URL"));
     this.preview.classList.add("busy");
     try {
-      const answer = await fetch(path, { signal });
+      const address = await signed(path, signal);
+      replace(this.address, copyable(new URL(address, location.origin).href, "URL"));
+      const answer = await fetch(address, { signal });
       if (!answer.ok) throw await problemOf(answer);
       const blob = await answer.blob();
       if (signal.aborted) return;
