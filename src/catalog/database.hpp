@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -185,11 +186,11 @@ class Database {
 
   /// Words between the programs that share the database. A word told here is heard soon, or lost;
   /// one told by Dialect::notify is heard if and only if its transaction is committed.
-  virtual void tell(std::string word) { (void)word; }
+  virtual void tell(std::string word) { (void)std::move(word); }
   /// Called with each word that was told, one's own included, on a thread of the engine's; with
   /// nothing where some may have been lost. Null ends it: on return no call is under way.
   using Hear = std::function<void(std::optional<std::string_view> word)>;
-  virtual void listen(Hear hear) { (void)hear; }
+  virtual void listen(Hear hear) { (void)std::move(hear); }
 };
 
 }  // namespace calotype

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "http/event_feed.hpp"
@@ -78,7 +79,7 @@ class UploadSink {
   virtual std::string interim() { return {}; }
   /// For a body that may turn out to be unwanted while it comes: `stop` (quick, any thread, also
   /// when the request is long over) makes it break off.
-  virtual void on_unwanted(std::function<void()> /*stop*/) {}
+  virtual void on_unwanted(std::function<void()> stop) { (void)std::move(stop); }
   /// Where finish waits for something else than this machine: the client is watched meanwhile, and
   /// cancel called (from any thread, quickly) when it has gone or the server stops.
   virtual bool takes_long() const { return false; }
