@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <format>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -275,8 +276,14 @@ TEST_F(CatalogCrash, FullDiskKeepsWhatWasAcknowledgedAndNothingElse) {
   constexpr int no_mount = 77;
   const auto outcome = in_child([&](int fd) {
     // Its own small file system, seen by the child only; a user namespace where it is not root.
-    const int spaces = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (unshare(spaces) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+    const auto [user, group] = std::pair{geteuid(), getegid()};
+    if (unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) _exit(no_mount);
+    if (user != 0) {  // who is nobody there makes no files
+      std::ofstream("/proc/self/setgroups") << "deny";
+      std::ofstream("/proc/self/uid_map") << std::format("{0} {0} 1", user);
+      std::ofstream("/proc/self/gid_map") << std::format("{0} {0} 1", group);
+    }
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("none", folder_.c_str(), "tmpfs", 0, "size=8m") != 0)
       _exit(no_mount);
     fill_up(path_, fd, [] {});

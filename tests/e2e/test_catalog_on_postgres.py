@@ -12,14 +12,14 @@ from calotype_server import find_program, plain_environment
 from picture_files import encoded, scene
 from postgres import Postgres
 from postgres_replica import PostgresReplica
+from server_process import let_in
 
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory):
     """One of its own, since it is stopped and started."""
     folder = tmp_path_factory.mktemp("postgres")
-    for part in (folder, *folder.parents[:3]):
-        part.chmod(part.stat().st_mode | 0o711)
+    let_in(folder)
     server = Postgres(folder / "primary").start()
     yield server
     server.stop()
@@ -104,8 +104,7 @@ def test_an_outage_is_an_honest_503_and_ends_by_itself(postgres, database, start
 
 def test_lists_go_to_a_replica_that_keeps_up_and_to_the_primary_otherwise(
         postgres, database, start_server, tmp_path):
-    for part in (tmp_path, *tmp_path.parents[:3]):
-        part.chmod(part.stat().st_mode | 0o711)
+    let_in(tmp_path)
     replica = PostgresReplica(tmp_path / "replica", postgres).start(60)
     try:
         server = start_server({"catalog": f"{postgres.url}/{database}",

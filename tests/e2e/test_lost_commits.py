@@ -12,6 +12,7 @@ import requests
 from picture_files import encoded, scene
 from postgres import Postgres
 from relay import Relay
+from server_process import let_in
 
 
 class CommitHolder(Relay):
@@ -34,8 +35,7 @@ class CommitHolder(Relay):
 
 @pytest.fixture
 def postgres(tmp_path):
-    for part in (tmp_path, *tmp_path.parents[:3]):
-        part.chmod(part.stat().st_mode | 0o711)
+    let_in(tmp_path)
     server = Postgres(tmp_path / "postgres").start()
     yield server
     server.stop()

@@ -12,7 +12,7 @@ from calotype_server import Server, find_program, plain_environment
 from picture_files import encoded, scene
 from postgres import Postgres
 from relay import TlsRelay, make_certificate
-from server_process import give
+from server_process import give, let_in
 from stacks import has_cluster
 
 
@@ -21,8 +21,7 @@ def secured(tmp_path):
     """The three of them, and the settings and environment to reach them by."""
     if not has_cluster():
         pytest.skip("PostgreSQL, S3 and Redis are not in the environment")
-    for part in (tmp_path, *tmp_path.parents[:3]):
-        part.chmod(part.stat().st_mode | 0o711)
+    let_in(tmp_path)
     certificate, key = make_certificate(tmp_path, "localhost")
     postgres = Postgres(tmp_path / "postgres").start()
     for source, name in ((certificate, "server.crt"), (key, "server.key")):

@@ -54,6 +54,13 @@ def give(folder):
         os.chown(folder, options["user"], options["group"])
 
 
+def let_in(folder):
+    """Lets the user that the servers run as through to what is in one of the tests' own folders."""
+    if unprivileged():
+        for part in (folder, *folder.parents[:3]):
+            part.chmod(part.stat().st_mode | 0o711)
+
+
 def children_of(pid):
     """Every process that it has started, and those that these have started."""
     found, left = [], [pid]

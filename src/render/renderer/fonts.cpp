@@ -91,9 +91,31 @@ void forget_others() {
   FcConfigSetRescanInterval(config, 0);  // or it would look for changes, and find nothing at all
 }
 
+/// Nothing is written to standard error while this lives. Where its cache is out of date, as in a
+/// container's image, Fontconfig complains there that it cannot write it anew; it need not.
+class SilencedErrors {
+ public:
+  SilencedErrors() : kept_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) {
+    const int nowhere = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY));
+    if (kept_ >= 0 && nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
+    if (nowhere >= 0) ::close(nowhere);
+  }
+  ~SilencedErrors() {
+    if (kept_ < 0) return;
+    ::dup2(kept_, STDERR_FILENO);
+    ::close(kept_);
+  }
+  SilencedErrors(const SilencedErrors&) = delete;
+  SilencedErrors& operator=(const SilencedErrors&) = delete;
+
+ private:
+  const int kept_;
+};
+
 }  // namespace
 
 bool open_fonts() {
+  const SilencedErrors silenced;
   if (FcInit() == FcFalse) return false;
   for (const char* family : {"sans-serif", "serif", "monospace"})
     for (const int weight : {FC_WEIGHT_REGULAR, FC_WEIGHT_BOLD})
