@@ -211,7 +211,8 @@ def test_list_by_state(site, known):
 
 def test_show_says_everything(site, known, photo, tmp_path):
     site.command("get", known, "w=77&fm=png", "-o", tmp_path / "x.png")
-    site.until(lambda: site.get(f"/v1/assets/{known}/variants").json()["variants"])
+    site.until(lambda: "w=77&fm=png" in [
+        row["recipe"] for row in site.get(f"/v1/assets/{known}/variants").json()["variants"]])
     text = site.command("show", known).stdout
     for word in (known, "image/jpeg", "640 × 480", "garden party.jpg", "w=77&fm=png",
                  "DEDUP_CHECK", "METADATA_READY"):
