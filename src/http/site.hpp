@@ -79,7 +79,8 @@ class UploadSink {
   virtual std::string interim() { return {}; }
   /// For a body that may turn out to be unwanted while it comes: `stop` (quick, any thread, also
   /// when the request is long over) makes it break off.
-  virtual void on_unwanted(std::function<void()> stop) { (void)std::move(stop); }
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps it
+  virtual void on_unwanted(std::function<void()> stop) { (void)stop; }
   /// Where finish waits for something else than this machine: the client is watched meanwhile, and
   /// cancel called (from any thread, quickly) when it has gone or the server stops.
   virtual bool takes_long() const { return false; }
