@@ -286,11 +286,7 @@ Result<std::optional<AssetId>> SqlCatalog::merged_into(const AssetId& id) {
                      "SELECT b.id FROM asset a JOIN merged m ON m.from_no = a.asset_no "
                      "JOIN asset b ON b.asset_no = m.into_no WHERE a.id = $1 "
                      "AND a.state = 'DELETED' AND b.state <> 'DELETED'",
-                     {id.text()}, [](const Row& row) -> Result<AssetId> {
-                       const auto into = AssetId::parse(row.text(0));
-                       if (!into) return bad_row("an asset's id");
-                       return *into;
-                     });
+                     {id.text()}, read_asset_id);
   });
 }
 

@@ -188,4 +188,10 @@ Result<std::string> read_text(const Row& row) {
   return std::string(row.text(0));
 }
 
+Result<AssetId> read_asset_id(const Row& row) {
+  const auto id = AssetId::parse(row.text(0));
+  if (!id) return bad_row("an asset's id");
+  return *id;
+}
+
 }  // namespace calotype

@@ -48,6 +48,7 @@ Result<ApiKeyRow> read_key(const Row& row);
 
 Result<std::int64_t> read_integer(const Row& row);
 Result<std::string> read_text(const Row& row);
+Result<AssetId> read_asset_id(const Row& row);
 
 /// The error for a value that no schema lets in.
 std::unexpected<Error> bad_row(std::string_view what);

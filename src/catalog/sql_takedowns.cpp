@@ -40,11 +40,7 @@ Result<std::vector<AssetId>> merged_into_it(Connection& db, const AssetId& id) {
   return query_all(db,
                    "SELECT a.id FROM asset b JOIN merged m ON m.into_no = b.asset_no "
                    "JOIN asset a ON a.asset_no = m.from_no WHERE b.id = $1 ORDER BY a.id",
-                   {id.text()}, [](const Row& row) -> Result<AssetId> {
-                     const auto from = AssetId::parse(row.text(0));
-                     if (!from) return bad_row("an asset's id");
-                     return *from;
-                   });
+                   {id.text()}, read_asset_id);
 }
 
 std::string variants_column(const TakenAsset& taken) {

@@ -24,8 +24,7 @@ Result<std::string> sign_url(const std::string& key, const std::string& url) {
                     "” is no URL of a variant; it is a path like /v/ID/thumb.webp, or an "
                     "http URL with such a path.");
   const auto target = without_signature(std::string_view(url).substr(begin));
-  return url.substr(0, begin) +
-         (is_iiif_base(target) ? sign_iiif_base(key, target) : sign_target(key, target));
+  return url.substr(0, begin) + sign_picture(key, target);
 }
 
 }  // namespace

@@ -26,12 +26,8 @@ Result<Response> sign(const Site& site, const Exchange& exchange) {
   if (target == nullptr || !is_picture_target(*target))
     return fail(ErrorCode::bad_request,
                 "target is the path of a picture with its query, like /v/ID/w=400.webp.");
-  const std::string_view bare = without_signature(*target);
-  const bool is_base = site.settings.require_signature && is_iiif_base(bare);
   return json_response(
-      200,
-      json::serialize(json::object{{"url", is_base ? sign_iiif_base(site.settings.signing_key, bare)
-                                                   : signed_again(site.settings, *target)}}));
+      200, json::serialize(json::object{{"url", signed_again(site.settings, *target)}}));
 }
 
 }  // namespace

@@ -68,6 +68,10 @@ std::string sign_target(std::string_view key, std::string_view target) {
       .append(mac(key, target));
 }
 
+std::string sign_picture(std::string_view key, std::string_view target) {
+  return is_iiif_base(target) ? sign_iiif_base(key, target) : sign_target(key, target);
+}
+
 Result<void> check_signed_target(const HttpSettings& settings, std::string_view target) {
   if (const auto signed_path = imgproxy_path(settings, target))
     return check_imgproxy_signature(settings.imgproxy.keys, signed_path->signature,
@@ -90,7 +94,7 @@ std::string signed_again(const HttpSettings& settings, std::string_view target) 
     return sign_iiif_base(settings.signing_key, path) +
            std::string(target.substr(iiif_prefix.size() + identifier.size()));
   }
-  return sign_target(settings.signing_key, without_signature(target));
+  return sign_picture(settings.signing_key, without_signature(target));
 }
 
 Result<void> check_signature(std::string_view key, std::string_view target) {

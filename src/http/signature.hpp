@@ -35,6 +35,8 @@ std::string signed_again(const HttpSettings& settings, std::string_view target);
 
 /// The base URI's path with its signature.
 std::string sign_iiif_base(std::string_view key, std::string_view path);
+/// Any picture's target that has none yet: a base URI in that way, all others as sign_target.
+std::string sign_picture(std::string_view key, std::string_view target);
 /// "/iiif/3/{id}" and nothing after it.
 bool is_iiif_base(std::string_view target);
 /// The identifier without a signature that it may carry.

@@ -153,17 +153,17 @@ def test_whoever_may_read_gets_pictures_urls_signed(start_server):
     def sign(target, headers=reader):
         return site.get("/v1/sign", params={"target": target}, headers=headers)
 
-    for target in (f"/v/{asset}/w=40.webp", f"/v/{asset}/thumb.webp", f"/i/{asset}?w=50&txt=",
+    for target in (f"/v/{asset}/w=40.webp", f"/v/{asset}/thumb.webp", f"/i/{asset}?w=50",
                    f"/asset/{asset}/variant/thumb", f"/iiif/3/{asset}/full/60,/0/default.jpg",
                    f"/cloudinary/image/upload/w_50/{asset}.png",
                    f"/imgproxy/unsafe/w:40/plain/{asset}@png", f"/iiif/3/{asset}/info.json"):
         site.problem(site.get(target), 403, "BAD_SIGNATURE")
         url = sign(target).json()["url"]
-        answer = site.get(url)
-        assert answer.status_code in (200, 400), f"{url}: {answer.text}"  # txt is not for us
+        assert site.get(url).status_code == 200, url
         assert sign(url).json()["url"] == url
     assert sign(f"/i/{asset}?w=50").json()["url"] == signed(f"/i/{asset}?w=50")
     base = sign(f"/iiif/3/{asset}").json()["url"]
+    assert sign(base).json()["url"] == base
     assert site.get(base + "/full/60,/0/default.jpg").status_code == 200
     for bad in ("", "/v1/assets", f"https://x.example/v/{asset}/thumb.webp", f"v/{asset}/a.webp",
                 f"/v/{asset}/a b.webp", f"/v/{asset}/ü.webp", f"/i/{asset}?w=1#x", "/v/"):
